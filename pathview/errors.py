@@ -1,0 +1,43 @@
+"""Known errors: each carries one sentence that a user can act on.
+
+Anything else that is raised is a bug: it is logged with its traceback and shown as one.
+Messages name files by their base name at most; they never carry a patient's name or id.
+"""
+
+from __future__ import annotations
+
+
+class PathViewError(Exception):
+    """A known error; ``str(error)`` is the sentence for the user."""
+
+
+class ImageError(PathViewError):
+    """An image that cannot be read, with the reason."""
+
+
+class NotAnalysable(PathViewError):
+    """An image that was read but that the chosen recipe must not score, with the reason."""
+
+
+class RecipeError(PathViewError):
+    """A recipe file that is missing or wrong."""
+
+
+class ModelError(PathViewError):
+    """Weights that are missing, damaged, swapped or of another network."""
+
+
+class DataError(PathViewError):
+    """A data set that cannot be trained or evaluated on as it stands."""
+
+
+class StoreError(PathViewError):
+    """The case store cannot be opened, read or written."""
+
+
+class OutputError(PathViewError):
+    """A file that was asked for cannot be written."""
+
+
+class WorkerDied(PathViewError):
+    """The child process ended in the middle of a job."""

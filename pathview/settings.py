@@ -1,0 +1,71 @@
+"""Settings, and the only place that knows where resources and the user's data lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+APP_NAME = "PathView"
+INVESTIGATIONAL = "Investigational use only: not for diagnosis"
+
+
+def resource_dir() -> Path:
+    """Recipes, bundled models, templates and styles: inside the wheel, or beside the package in a checkout.
+
+    ``PATHVIEW_RESOURCES`` takes their place (a hospital's own set, tests).
+    """
+    override = os.environ.get("PATHVIEW_RESOURCES")
+    if override:
+        return Path(override)
+    inside = Path(__file__).parent / "resources"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "resources"
+
+
+def user_data_dir() -> Path:
+    """Where the user's store and models live; ``PATHVIEW_HOME`` moves it (tests, shared stations)."""
+    override = os.environ.get("PATHVIEW_HOME")
+    return Path(override) if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything adjustable that is not a recipe; frozen, made once by the edge that starts the program."""
+
+    data_dir: Path = field(default_factory=user_data_dir)
+    """The user's folder: store, trained and imported models, samples, log."""
+
+    resources: Path = field(default_factory=resource_dir)
+    """Read-only files that come with the program."""
+
+    max_image_bytes: int = 4 * 2**30
+    """Largest decoded frame that is read into memory; a header that promises more is refused (4 GiB:
+    a 65535 x 32768 16-bit image still opens, a damaged header does not take the machine down)."""
+
+    slide_region_pixels: int = 64 * 2**20
+    """Largest region read from a slide at once; larger ones are read at a coarser level."""
+
+    cancel_grace_s: float = 1.0
+    """How long a cancelled child may take to reach a checkpoint before it is ended and restarted."""
+
+    @property
+    def store_path(self) -> Path:
+        """The case store that is used when none is named."""
+        return self.data_dir / "cases.sqlite"
+
+    @property
+    def recipe_dirs(self) -> tuple[Path, ...]:
+        """Folders of recipe files, the bundled ones first."""
+        return (self.resources / "recipes", self.data_dir / "recipes")
+
+    @property
+    def model_dirs(self) -> tuple[Path, ...]:
+        """Folders of weights, the bundled ones first."""
+        return (self.resources / "models", self.data_dir / "models")
+
+    @property
+    def log_path(self) -> Path:
+        """The rotating log; holds no patient's name, id or file name."""
+        return self.data_dir / "pathview.log"
