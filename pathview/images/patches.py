@@ -1,0 +1,188 @@
+"""A folder of IDC patches (Janowczyk & Madabhushi 2016; seed 4) shown as one mosaic of its slide.
+
+Files are named ``<patient>_x<X>_y<Y>_class<C>.png``: X and Y are the patch's place in pixels of the
+slide reduced to 4 um a pixel (a 40x scan reduced 16:1, Cruz-Roa et al. 2014), C is 1 for invasive
+ductal carcinoma. The mosaic's level 0 is the bounding box of its patches at that size.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pathview.errors import ImageError
+from pathview.geometry import Region, Size, SpacingMm
+from pathview.images.raster import DECODE_FAILURES
+from pathview.images.source import FlatImage, ImageInfo, Level, Pixels
+from pathview.settings import Settings
+
+NAME = re.compile(r"^(?P<patient>.+?)_x(?P<x>\d+)_y(?P<y>\d+)_class(?P<cls>[01])\.png$", re.IGNORECASE)
+_INDEX_SUFFIX = re.compile(r"_idx\d+$", re.IGNORECASE)
+IDC_MPP_UM = 4.0
+PATCH_PX = 50
+BACKGROUND = 245
+"""Grey of places without a patch: near the slide's glass, yet not its white."""
+_MAX_SIDE_PX = 60_000
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a patch's file name says."""
+
+    path: Path
+    patient: str
+    x: int
+    y: int
+    label: int
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch: its corner in the mosaic, its size and the class that its name gives."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    label: int
+    path: Path
+
+    @property
+    def region(self) -> Region:
+        """Its rectangle in the mosaic."""
+        return Region(self.x, self.y, self.width, self.height)
+
+
+def parse_name(path: Path) -> tuple[str, int, int, int] | None:
+    """(patient, x, y, class) of a patch's file name, or None for any other file."""
+    match = NAME.match(path.name)
+    if match is None:
+        return None
+    patient = _INDEX_SUFFIX.sub("", match["patient"])
+    return patient, int(match["x"]), int(match["y"]), int(match["cls"])
+
+
+def patch_files(folder: Path) -> list[Path]:
+    """Files of a patch folder: those in it, and those in its class folders ``0`` and ``1``."""
+    folders = [folder, *(folder / name for name in ("0", "1"))]
+    return sorted(file for place in folders if place.is_dir() for file in place.iterdir() if file.is_file())
+
+
+def is_patch_folder(folder: Path) -> bool:
+    """Whether a folder holds patches of one slide, beside whatever else."""
+    return any(parse_name(file) for file in patch_files(folder))
+
+
+def open_patches(folder: Path, settings: Settings) -> PatchMosaic:
+    """Open a patch folder as one mosaic.
+
+    Raises:
+        ImageError: no patches, patches of several patients, or places too far apart for one slide.
+    """
+    files = patch_files(folder)
+    named = [Named(file, *parsed) for file in files if (parsed := parse_name(file))]
+    patients = sorted({patch.patient for patch in named})
+    if not named:
+        raise ImageError(f"The folder {folder.name} holds no patches named <patient>_x<X>_y<Y>_class<C>.png.")
+    if len(patients) > 1:
+        raise ImageError(f"The folder {folder.name} holds patches of {len(patients)} patients; open one at a time.")
+    notices = _disagreements(folder, len(files), named)
+    tiles = {(patch.x, patch.y): (patch, tile) for patch in named if (tile := _decoded(patch.path)) is not None}
+    unreadable = len({(patch.x, patch.y) for patch in named}) - len(tiles)
+    if not tiles:
+        raise ImageError(f"None of the {len(named)} patches in {folder.name} can be read.")
+    if unreadable:
+        notices.append(f"{unreadable} of {len(named)} patches cannot be read; their places stay empty.")
+    patches, size = _placed(list(tiles.values()))
+    if max(size.width, size.height) > _MAX_SIDE_PX or size.pixels * 3 > settings.max_image_bytes:
+        raise ImageError(f"The patches in {folder.name} lie {size.width} x {size.height} pixels apart: not one slide.")
+    pixels = np.full((*size.shape, 3), BACKGROUND, np.uint8)
+    for patch, (_, tile) in zip(patches, tiles.values(), strict=True):
+        pixels[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width] = tile
+    return PatchMosaic(_info(folder, patients[0], size, tuple(notices)), pixels, None, tuple(patches))
+
+
+def as_idc_patch(image: FlatImage, patient: str) -> FlatImage:
+    """A single patch file as what its name says it is: tissue in colour (also where it is all white)."""
+    pixels = image.pixels if image.pixels.ndim == 3 else np.repeat(image.pixels[..., None], 3, axis=2)
+    info = replace(
+        image.info.with_mpp(IDC_MPP_UM),
+        spacing_source="data set",
+        patient_key=patient,
+        kind="histology",
+        photometric="RGB",
+    )
+    return FlatImage(info, pixels)
+
+
+def _decoded(path: Path) -> Pixels | None:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except DECODE_FAILURES:
+        return None
+
+
+def _disagreements(folder: Path, file_count: int, named: list[Named]) -> list[str]:
+    notices = []
+    if foreign := file_count - len(named):
+        notices.append(f"{foreign} other files in the folder are left out.")
+    if moved := sum(n.path.parent != folder and n.path.parent.name != str(n.label) for n in named):
+        notices.append(f"{moved} patches lie in a class folder that disagrees with the class in their name.")
+    classes: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for patch in named:
+        classes[(patch.x, patch.y)].append(patch.label)
+    if double := sum(len(labels) > 1 for labels in classes.values()):
+        contrary = sum(len(set(labels)) > 1 for labels in classes.values())
+        notices.append(f"{double} places have more than one patch ({contrary} with both classes); the last is shown.")
+    return notices
+
+
+def _placed(tiles: list[tuple[Named, Pixels]]) -> tuple[list[Patch], Size]:
+    """Patches moved so that the mosaic starts at 0, 0, and the mosaic's size.
+
+    Coordinates of the full scan (a lattice wider than the patches) are brought down to the patches' size.
+    """
+    left, top = min(named.x for named, _ in tiles), min(named.y for named, _ in tiles)
+    lattice = reduce(math.gcd, [v for named, _ in tiles for v in (named.x - left, named.y - top)], 0)
+    factor = max(1.0, lattice / PATCH_PX) if len(tiles) > 1 else 1.0
+    patches = [
+        Patch(round((n.x - left) / factor), round((n.y - top) / factor), tile.shape[1], tile.shape[0], n.label, n.path)
+        for n, tile in tiles
+    ]
+    return patches, Size(max(p.x + p.width for p in patches), max(p.y + p.height for p in patches))
+
+
+def _info(folder: Path, patient: str, size: Size, notices: tuple[str, ...]) -> ImageInfo:
+    return ImageInfo(
+        path=folder,
+        format="IDC patches",
+        size=size,
+        levels=(Level(size, 1.0),),
+        frames=1,
+        bits=8,
+        photometric="RGB",
+        kind="histology",
+        spacing=SpacingMm.from_mpp(IDC_MPP_UM),
+        spacing_source="data set",
+        patient_key=patient,
+        notices=notices,
+    )
+
+
+@dataclass
+class PatchMosaic(FlatImage):
+    """A patch folder as one image, with the patches that it was put together from."""
+
+    patches: tuple[Patch, ...] = ()
+
+    def read_patch(self, patch: Patch) -> Pixels:
+        """Pixels of one patch, uint8 [height, width, 3]."""
+        return self.read_region(patch.region)

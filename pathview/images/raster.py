@@ -1,0 +1,222 @@
+"""Flat raster files: PNG, JPEG, BMP, PGM/PPM through Pillow, imagecodecs and OpenCV; TIFF through tifffile.
+
+The slow imports stand where they are needed: the window imports this module before it is painted.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pathview.errors import ImageError
+from pathview.geometry import Region, Size, SpacingMm
+from pathview.images.intensity import GrayScale
+from pathview.images.source import FlatImage, ImageInfo, Level, Pixels
+from pathview.settings import Settings
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit, in bytes, is checked before anything is decoded
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+DECODE_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    UnidentifiedImageError,
+    cv2.error,
+    struct.error,
+)
+"""What the decoders raise on damaged files."""
+
+_PLAUSIBLE_MPP = (0.05, 20.0)
+
+
+def open_raster(path: Path, settings: Settings) -> FlatImage:
+    """Open a PNG, JPEG, BMP, PGM or PPM image, decoded whole.
+
+    Raises:
+        ImageError: unreadable, cut off, or larger than the settings allow.
+    """
+    try:
+        data = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                _check_bytes(path, image.width * image.height * 4, settings)
+                name = str(image.format)
+                pixels = _decode(data, image)
+    except DECODE_FAILURES as error:
+        raise ImageError(f"{path.name} is damaged or not an image that PathView reads; save it again.") from error
+    return flat_image(path, "Netpbm" if name == "PPM" else name, pixels)
+
+
+def _decode(data: bytes, image: Image.Image) -> Pixels:
+    if image.format == "PNG" and data[24] == 16:
+        import imagecodecs
+
+        return np.asarray(imagecodecs.png_decode(data))
+    if image.format == "PPM":
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is None:
+            raise ValueError("cut off")
+        return np.asarray(pixels if pixels.ndim == 2 else pixels[..., ::-1])
+    if image.mode in ("L", "I;16", "I;16B"):
+        return np.asarray(image)
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return np.asarray(image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def open_tiff(path: Path, settings: Settings) -> FlatImage | TiffStack:
+    """Open a TIFF: one page, a stack of equal pages (frames), or the levels of a pyramid.
+
+    Raises:
+        ImageError: unreadable, cut off, or larger than the settings allow.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            series = tiff.series[0]
+            axes, shape = series.axes, series.shape
+            page = series.keyframe
+            _check_bytes(path, page.imagewidth * page.imagelength * page.samplesperpixel * 2, settings)
+            frames = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis not in "YXS"] or [1]))
+            spacing = _tiff_spacing(page)
+            first = _plane(series.pages[0].asarray() if frames > 1 else series.asarray(), axes)
+    except DECODE_FAILURES as error:
+        raise ImageError(f"{path.name} is damaged or not a TIFF that PathView reads; save it again.") from error
+    image = flat_image(path, "TIFF", first, spacing, frames)
+    return TiffStack(image, path) if frames > 1 else image
+
+
+class TiffStack:
+    """A TIFF of several equal pages; the page read last is kept."""
+
+    def __init__(self, first: FlatImage, path: Path) -> None:
+        self.info = first.info
+        self._image = first
+        self._path = path
+        self._frame = 0
+
+    def read_region(self, region: Region, level: int = 0, frame: int = 0) -> Pixels:
+        """See :class:`pathview.images.source.ImageSource`."""
+        self._load(frame)
+        return self._image.read_region(region)
+
+    def gray_scale(self, frame: int = 0) -> GrayScale | None:
+        """See :class:`pathview.images.source.ImageSource`."""
+        self._load(frame)
+        return self._image.scale
+
+    def close(self) -> None:
+        """Nothing is held open between reads."""
+
+    def _load(self, frame: int) -> None:
+        if frame == self._frame:
+            return
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(self._path) as tiff:
+                plane = _plane(tiff.series[0].pages[frame].asarray(), "")
+        except DECODE_FAILURES as error:
+            raise ImageError(f"Page {frame + 1} of {self._path.name} is damaged.") from error
+        self._image = flat_image(self._path, self.info.format, plane)
+        self._frame = frame
+
+
+def flat_image(
+    path: Path, format_name: str, pixels: Pixels, spacing: SpacingMm | None = None, frames: int = 1
+) -> FlatImage:
+    """An image held whole: grey of 8 or 16 bit, or RGB of 8 (16-bit colour is reduced to 8).
+
+    RGB whose three channels are equal is grey; transparency is laid over white.
+    """
+    bits = pixels.dtype.itemsize * 8
+    pixels = _simplified(pixels)
+    size = Size(pixels.shape[1], pixels.shape[0])
+    gray = pixels.ndim == 2
+    scale = None
+    if gray:
+        top = 2**bits - 1
+        scale = GrayScale(0, top).with_range_of(pixels) if bits > 8 else GrayScale(0, top, data_range=(0, top))
+    info = ImageInfo(
+        path=path,
+        format=format_name,
+        size=size,
+        levels=(Level(size, 1.0),),
+        frames=frames,
+        bits=bits,
+        photometric="MONOCHROME2" if gray else "RGB",
+        kind="mammogram" if gray else "histology",
+        spacing=spacing,
+        spacing_source="file header" if spacing else None,
+    )
+    return FlatImage(info, np.ascontiguousarray(pixels), scale)
+
+
+def _simplified(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        pixels = _over_white(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 2:
+        return pixels
+    if np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2]):
+        return pixels[..., 0]
+    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+
+
+def _over_white(pixels: Pixels) -> Pixels:
+    top = np.iinfo(pixels.dtype).max
+    alpha = pixels[..., -1:].astype(np.float32) / top
+    mixed = pixels[..., :-1] * alpha + top * (1 - alpha)
+    return np.rint(mixed).astype(pixels.dtype)
+
+
+def _plane(pixels: np.ndarray[Any, Any], axes: str) -> Pixels:
+    """One page as [rows, columns] or [rows, columns, samples] of unsigned integers."""
+    if axes.endswith("SYX") or (not axes and pixels.ndim == 3 and pixels.shape[0] in (3, 4)):
+        pixels = np.moveaxis(pixels, -3, -1)
+    pixels = pixels.squeeze()
+    if pixels.ndim not in (2, 3) or pixels.dtype.kind not in "ub" or pixels.dtype.itemsize > 2:
+        raise ValueError(f"pixels of type {pixels.dtype} and shape {pixels.shape}")
+    return pixels.astype(np.uint8) * 255 if pixels.dtype.kind == "b" else pixels
+
+
+def _tiff_spacing(page: Any) -> SpacingMm | None:
+    """Pixel size of the resolution tags, where it is that of a microscope and not of a printer."""
+    unit_um = {2: 25400.0, 3: 10000.0}.get(int(page.tags.valueof("ResolutionUnit") or 1))
+    if unit_um is None:
+        return None
+    sizes = []
+    for tag in ("YResolution", "XResolution"):
+        over, under = page.tags.valueof(tag) or (0, 1)
+        sizes.append(unit_um * under / over if over else 0.0)
+    low, high = _PLAUSIBLE_MPP
+    if all(low <= size <= high for size in sizes):
+        return SpacingMm(sizes[0] / 1000, sizes[1] / 1000)
+    return None
+
+
+def _check_bytes(path: Path, size: int, settings: Settings) -> None:
+    if size > settings.max_image_bytes:
+        limit = settings.max_image_bytes / 2**30
+        raise ImageError(f"{path.name} needs {size / 2**30:.1f} GiB of memory; the limit is {limit:.0f} GiB.")
