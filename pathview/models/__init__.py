@@ -1,0 +1,1 @@
+"""Recipes, weights, networks and the one backend that runs them."""

@@ -1,0 +1,58 @@
+"""What analysis asks of a network, whatever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pathview.models.recipe import Recipe
+
+Batch = npt.NDArray[np.float32]
+"""Images [n, rows, columns, channels], 0..1."""
+
+
+class Network(Protocol):
+    """A network with weights, ready to run."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that its weights were trained by."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights file; empty for random weights."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of what computes."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        ...
+
+    def predict(self, images: Batch) -> Batch:
+        """Scores of a batch, compiled.
+
+        Returns:
+            float32 [n, classes] or [n, rows, columns, classes], 0..1.
+        """
+        ...
+
+    def explainable_layers(self) -> tuple[str, ...]:
+        """Names of the convolution and pooling layers, first to last."""
+        ...
+
+    def gradcam(self, images: Batch, layers: Sequence[str]) -> dict[str, Batch]:
+        """Grad-CAM of the positive class on several layers in one pass (Selvaraju 2017).
+
+        Returns:
+            By layer: float32 [n, rows, columns], 0 or more, in the logit's unit times activation.
+        """
+        ...

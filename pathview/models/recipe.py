@@ -1,0 +1,198 @@
+"""A recipe says everything about a model but its weights: one TOML file, checked by pydantic."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pathview.errors import RecipeError
+from pathview.images.source import Kind
+from pathview.models.networks import NETWORKS, Options
+
+Task = Literal["classification", "segmentation"]
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, and an unknown key is an error, not a silent nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSpec(Part):
+    """Which network, and its own options."""
+
+    name: str
+    options: dict[str, Any] = {}
+    parameters: int | None = None
+    """How many it has in all, where the recipe states it; a check, and known without building it."""
+    trainable_parameters: int | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> NetworkSpec:
+        if self.name not in NETWORKS:
+            raise ValueError(f"there is no network {self.name!r}; known are {', '.join(sorted(NETWORKS))}")
+        self.checked_options()
+        return self
+
+    def checked_options(self) -> Options:
+        """The options as the network's own type."""
+        return NETWORKS[self.name].options(**self.options)
+
+
+class InputSpec(Part):
+    """What the network sees, and how an image is brought to it."""
+
+    height: int = Field(ge=8, le=4096)
+    width: int = Field(ge=8, le=4096)
+    channels: Literal[1, 3]
+    crop: Literal["none", "breast"] = "none"
+    """``breast``: the image is first cut to the bounding box of the breast."""
+    long_side: int | None = Field(None, ge=8)
+    """The (cropped) image is scaled so that its longer side has this many pixels."""
+    mpp_um: float | None = Field(None, gt=0)
+    """The image is scaled to this pixel size; a patch of the network's own size is taken as it is."""
+    overlap: float = Field(0.25, ge=0, lt=0.9)
+    """Share of a tile that its neighbours cover too, where one tile does not hold the image."""
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> InputSpec:
+        if self.long_side is not None and self.mpp_um is not None:
+            raise ValueError("give long_side or mpp_um, not both")
+        return self
+
+
+class DecisionSpec(Part):
+    """From a score to positive / negative / not sure: below ``lower``, from ``upper`` on, between.
+
+    mask-sum (seed 2): the score is the sum of the probability map, resampled so that the whole input
+    has ``sum_side`` pixels a side.
+    margin: the score is the positive class' probability. An image of many patches is scored by the
+    share of its patches whose probability reaches the threshold, against ``share``.
+    """
+
+    rule: Literal["mask-sum", "margin"]
+    threshold: Unit = 0.5
+    """Probability from which a pixel belongs to the mask, or a patch counts as positive."""
+    lower: float = Field(ge=0)
+    upper: float = Field(ge=0)
+    sum_side: int = Field(224, ge=1)
+    share: tuple[Unit, Unit] = (0.0, 1.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DecisionSpec:
+        if self.lower > self.upper or self.share[0] > self.share[1]:
+            raise ValueError("a lower limit must not be above its upper limit")
+        return self
+
+
+class AugmentationSpec(Part):
+    """Random changes of a training image; 0 or false turns one off."""
+
+    rotation_deg: float = Field(0, ge=0, le=180)
+    shift: float = Field(0, ge=0, lt=1)
+    """Largest shift as a share of the side."""
+    zoom: float = Field(0, ge=0, lt=1)
+    """Scale between 1 - zoom and 1 + zoom."""
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    gamma: float = Field(0, ge=0)
+    """Largest natural logarithm of the grey exponent."""
+    brightness: float = Field(0, ge=0, le=1)
+    contrast: float = Field(0, ge=0, le=1)
+    noise: float = Field(0, ge=0, le=1)
+    """Largest standard deviation of added noise."""
+    stain: float = Field(0, ge=0, le=1)
+    """Largest natural logarithm of the change of each colour's optical density."""
+    style: Unit = 0
+    """How often a patch takes on, in part, the colour statistics of another training patch."""
+
+
+class TrainingSpec(Part):
+    """How the weights are found."""
+
+    loss: Literal["dice", "dice+bce", "binary-crossentropy"]
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "inverse-time", "cosine"] = "constant"
+    decay: float = Field(0, ge=0)
+    """Per-step decay of the inverse-time schedule (what old Keras called ``decay``)."""
+    momentum: float = Field(0, ge=0, lt=1)
+    weight_decay: float = Field(0, ge=0)
+    clip_norm: float | None = Field(None, gt=0)
+    ema: float | None = Field(None, gt=0, lt=1)
+    """Momentum of the moving average of weights that is kept as the model; none where not given."""
+    label_smoothing: float = Field(0, ge=0, lt=0.5)
+    batch: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    early_stopping: int | None = Field(None, ge=1)
+    """Epochs without a better validation loss after which training stops."""
+    mixed_precision: bool = False
+    balance: Literal["none", "undersample", "patients"] = "none"
+    """``undersample``: random under-sampling to the smaller class (seed 4); ``patients``: every
+    patient and class is drawn equally often."""
+    refit: bool = False
+    """After the choices on the validation patients, train anew on them too, for as many epochs."""
+    train_fraction: Unit = 0.6
+    validation_fraction: Unit = 0.15
+    validate_where: dict[str, str] = {}
+    """Columns of the label table that a validation or test image must match."""
+
+
+class Recipe(Part):
+    """One model, weights aside."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    summary: str
+    task: Task
+    kinds: tuple[Kind, ...] = Field(min_length=1)
+    """Kinds of image it may score."""
+    modalities: tuple[str, ...] = ()
+    """DICOM modalities it may score; empty: any. Files without a modality pass."""
+    default_for: tuple[Kind, ...] = ()
+    source: str = ""
+    """The paper that the network or method is from."""
+    classes: tuple[str, ...] = Field(min_length=1)
+    """Names of the outputs; the last is the positive one."""
+    network: NetworkSpec
+    input: InputSpec
+    decision: DecisionSpec
+    training: TrainingSpec
+    augmentation: AugmentationSpec = AugmentationSpec()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        segmentation_rule = self.decision.rule == "mask-sum"
+        if segmentation_rule != (self.task == "segmentation"):
+            raise ValueError(f"the rule {self.decision.rule!r} does not belong to the task {self.task!r}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all fields, in hexadecimal: equal for equal recipes."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read one recipe file.
+
+    Raises:
+        RecipeError: unreadable, no TOML, or a field is wrong; the sentence names file and field.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"The recipe {path.name} cannot be read.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"The recipe {path.name} is not valid TOML: {error}.") from error
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise RecipeError(f"The recipe {path.name} is wrong at {place}: {first['msg']}.") from error
