@@ -1,0 +1,1 @@
+"""From an opened image and a network to a result."""

@@ -1,0 +1,153 @@
+"""Running a network over an image: overlapping tiles for a segmentation, a grid of patches otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pathview.analysis.prepare import Working
+from pathview.analysis.tiles import Blender, TileGrid, overlapping_grid, pad
+from pathview.geometry import GridPlace, Size
+from pathview.images.patches import PATCH_PX, PatchMosaic
+from pathview.images.render import resized
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
+from pathview.models.backend import Batch, Network
+from pathview.models.recipe import Recipe
+from pathview.results.result import FloatMap, ScoreMap
+
+TILE_BATCH = 4
+PATCH_BATCH = 128
+_GLASS_GRAY = 220
+_GLASS_SHARE = 0.95
+
+
+def as_input(pixels: npt.NDArray[np.uint8]) -> Batch:
+    """uint8 images of any number as the float32 0..1 that networks take."""
+    return pixels.astype(np.float32) / np.float32(255.0)
+
+
+def positive_score(scores: Batch) -> npt.NDArray[np.float32]:
+    """Probability of the positive class, float32 [n, ...], from a network's outputs [n, ..., classes].
+
+    For two outputs it is (1 + p1 - p0) / 2: equal to p1 for a softmax, and for seed 4's two separate
+    sigmoids at least 0.5 just where its arg max is the positive class.
+    """
+    if scores.shape[-1] == 1:
+        return scores[..., 0]
+    return (1.0 + scores[..., -1] - scores[..., 0]) / 2.0
+
+
+def tile_grid(working: Working, recipe: Recipe) -> TileGrid:
+    """The tiles of a working image."""
+    rows, columns = working.pixels.shape[:2]
+    return overlapping_grid((rows, columns), (recipe.input.height, recipe.input.width), recipe.input.overlap)
+
+
+def over_tiles(
+    run: Callable[[Batch], Batch],
+    maps: int,
+    working: Working,
+    recipe: Recipe,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> FloatMap:
+    """Run ``run`` (images to [n, rows, columns, maps] of the tile's size) over tiles and blend the maps.
+
+    Returns:
+        float32 [rows, columns, maps] of the working image.
+    """
+    grid = tile_grid(working, recipe)
+    padded = pad(working.pixels, grid)
+    rows, columns = working.pixels.shape[:2]
+    blender = Blender(grid, (rows, columns), maps)
+    origins = grid.origins
+    for start in range(0, len(origins), TILE_BATCH):
+        checkpoint(cancel)
+        some = origins[start : start + TILE_BATCH]
+        tiles = np.stack([padded[r : r + grid.tile[0], c : c + grid.tile[1]] for r, c in some])
+        for origin, values in zip(some, run(as_input(tiles)), strict=True):
+            blender.add(origin, values)
+        progress(Progress(min(start + TILE_BATCH, len(origins)), len(origins), "tiles"))
+    return blender.result()
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """Patches of an image and the cells that they stand in."""
+
+    pixels: npt.NDArray[np.uint8]
+    """[n, rows, columns, 3]."""
+    cells: tuple[tuple[int, int], ...]
+    """(row, column) of each patch."""
+    shape: tuple[int, int]
+    """(rows, columns) of the grid."""
+    place: GridPlace
+    skipped: int = 0
+    """Cells that are glass and were left out."""
+
+
+def mosaic_grid(source: PatchMosaic, recipe: Recipe) -> PatchGrid:
+    """The patches of a mosaic; smaller ones at the border are stretched to full size, as in seed 4."""
+    size = Size(recipe.input.width, recipe.input.height)
+    pixels = np.stack([resized(source.read_patch(patch), size) for patch in source.patches])
+    cells = tuple((round(patch.y / PATCH_PX), round(patch.x / PATCH_PX)) for patch in source.patches)
+    shape = (1 + max(row for row, _ in cells), 1 + max(column for _, column in cells))
+    return PatchGrid(pixels.astype(np.uint8), cells, shape, GridPlace(0, 0, PATCH_PX, PATCH_PX))
+
+
+def working_grid(working: Working, recipe: Recipe) -> PatchGrid:
+    """Patches side by side over a working image; glass is left out, a rest at the edge is mirrored."""
+    height, width = recipe.input.height, recipe.input.width
+    rows, columns = (-(-working.pixels.shape[0] // height), -(-working.pixels.shape[1] // width))
+    below, right = rows * height - working.pixels.shape[0], columns * width - working.pixels.shape[1]
+    padded = np.pad(working.pixels, ((0, below), (0, right), (0, 0)), mode="symmetric")
+    blocks = padded.reshape(rows, height, columns, width, -1).swapaxes(1, 2)
+    cells = [(r, c) for r in range(rows) for c in range(columns)]
+    kept = [cell for cell in cells if len(cells) == 1 or not is_glass(blocks[cell])]
+    place = working.place
+    return PatchGrid(
+        np.stack([blocks[cell] for cell in kept]) if kept else np.zeros((0, height, width, 3), np.uint8),
+        tuple(kept),
+        (rows, columns),
+        GridPlace(place.x, place.y, place.cell_width * width, place.cell_height * height),
+        len(cells) - len(kept),
+    )
+
+
+def is_glass(patch: npt.NDArray[np.uint8]) -> bool:
+    """Whether a patch [rows, columns, 3] is empty glass: nearly all of it as bright as the lamp."""
+    return float((patch.min(axis=2) > _GLASS_GRAY).mean()) >= _GLASS_SHARE
+
+
+def over_patches(
+    run: Callable[[Batch], npt.NDArray[np.float32]], grid: PatchGrid, progress: ProgressSink, cancel: CancelToken
+) -> list[npt.NDArray[np.float32]]:
+    """Run ``run`` over all patches in batches; its answers, one an entry of the grid's cells."""
+    answers: list[npt.NDArray[np.float32]] = []
+    for start in range(0, len(grid.cells), PATCH_BATCH):
+        checkpoint(cancel)
+        answers.extend(run(as_input(grid.pixels[start : start + PATCH_BATCH])))
+        progress(Progress(min(start + PATCH_BATCH, len(grid.cells)), len(grid.cells), "patches"))
+    return answers
+
+
+def segment(network: Network, working: Working, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
+    """The probability map of a segmentation network at the working scale."""
+
+    def run(images: Batch) -> Batch:
+        return positive_score(network.predict(images))[..., None]
+
+    values = over_tiles(run, 1, working, network.recipe, progress, cancel)
+    return ScoreMap(values[..., 0], working.place)
+
+
+def classify(network: Network, grid: PatchGrid, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
+    """The probability map of a patch classifier: one cell a patch, NaN where there is none."""
+    scores = over_patches(lambda images: positive_score(network.predict(images)), grid, progress, cancel)
+    values = np.full(grid.shape, np.nan, np.float32)
+    for cell, score in zip(grid.cells, scores, strict=True):
+        values[cell] = score
+    return ScoreMap(values, grid.place, smooth=False)

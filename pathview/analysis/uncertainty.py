@@ -1,0 +1,113 @@
+"""From maps to a decision with three outcomes, and to flags that name their reason.
+
+Measured on the data at hand, the plain margin and the mask's own score find errors as well as costlier
+methods do, so they are the reasons; no guarantee is claimed across patients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pathview.analysis.predict import PatchGrid
+from pathview.images.source import ImageInfo
+from pathview.models.recipe import DecisionSpec, InputSpec
+from pathview.results.mask import MaskStats
+from pathview.results.result import Flag, Label, ScoreMap
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A score, the limits of its not-sure band, and what follows."""
+
+    score: float
+    name: str
+    lower: float
+    upper: float
+    label: Label
+
+
+def label_of(score: float, lower: float, upper: float) -> Label:
+    """Negative below ``lower``, positive from ``upper`` on, not sure between."""
+    if score >= upper:
+        return "positive"
+    return "negative" if score < lower else "not_sure"
+
+
+def mask_sum(probability: ScoreMap, spec: InputSpec, side: int) -> float:
+    """Seed 2's score: the sum of probabilities over the whole input, resampled to ``side`` x ``side``.
+
+    Summed in double precision, since half precision or uint8 turns the seed's limit of 1e-4 into 0.
+    Averaging over areas keeps the sum in proportion, so it is the map's sum scaled by the pixels.
+    """
+    total = float(np.nansum(probability.values, dtype=np.float64))
+    input_pixels = max(probability.values.shape[0], spec.height) * max(probability.values.shape[1], spec.width)
+    return total * float(side * side / input_pixels)
+
+
+def judge_map(probability: ScoreMap, spec: InputSpec, decision: DecisionSpec) -> Verdict:
+    """The mask-sum rule."""
+    score = mask_sum(probability, spec, decision.sum_side)
+    name = f"sum of the probability map at {decision.sum_side} x {decision.sum_side}"
+    return Verdict(score, name, decision.lower, decision.upper, label_of(score, decision.lower, decision.upper))
+
+
+def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: float) -> Verdict:
+    """The margin rule: one patch by its probability, many by the share of positive ones."""
+    known = probability.values[~np.isnan(probability.values)]
+    if known.size == 1:
+        score = float(known[0])
+        return Verdict(
+            score, "probability", decision.lower, decision.upper, label_of(score, decision.lower, decision.upper)
+        )
+    score = float((known >= np.float32(threshold)).mean())
+    lower, upper = decision.share
+    return Verdict(score, f"share of patches at {threshold:g} or more", lower, upper, label_of(score, lower, upper))
+
+
+def map_flags(verdict: Verdict, mask: MaskStats) -> list[Flag]:
+    """Reasons to look at a segmented image."""
+    flags = []
+    if verdict.label == "not_sure":
+        sentence = f"Score {verdict.score:.3g} lies between {verdict.lower:.3g} and {verdict.upper:.3g}"
+        where = "the partial mask is the place to look" if mask.area_px else "no pixel reaches the threshold"
+        flags.append(Flag("score_in_band", f"{sentence}: {where}."))
+    if verdict.label == "positive" and not mask.area_px:
+        flags.append(Flag("empty_mask", f"The score is high but no pixel reaches the threshold {mask.threshold:g}."))
+    if verdict.label == "negative" and mask.area_px:
+        flags.append(
+            Flag("mask_below_limit", f"The score is low, yet {len(mask.components)} place(s) reach the threshold.")
+        )
+    return flags
+
+
+def patch_flags(verdict: Verdict, probability: ScoreMap, decision: DecisionSpec, grid: PatchGrid) -> list[Flag]:
+    """Reasons to look at classified patches."""
+    flags = []
+    known = probability.values[~np.isnan(probability.values)]
+    if verdict.label == "not_sure":
+        sentence = f"Score {verdict.score:.2f} lies between {verdict.lower:.2f} and {verdict.upper:.2f}"
+        flags.append(Flag("score_in_band", f"{sentence}: too near the limit to call."))
+    uncertain = int(((known >= decision.lower) & (known < decision.upper)).sum())
+    if known.size > 1 and uncertain:
+        band = f"{decision.lower:.2f} and {decision.upper:.2f}"
+        flags.append(
+            Flag("uncertain_patches", f"{uncertain} of {known.size} patches lie between {band}: look at those first.")
+        )
+    if grid.skipped:
+        flags.append(Flag("glass_left_out", f"{grid.skipped} fields are empty glass and were not scored."))
+    return flags
+
+
+def image_flags(info: ImageInfo, seen_part: str | None) -> list[Flag]:
+    """Reasons that lie in the image itself, not in its score."""
+    flags = []
+    if seen_part in ("train", "validation"):
+        used = "trained on" if seen_part == "train" else "tuned on"
+        flags.append(Flag("seen_in_training", f"This model was {used} this very image: its score proves nothing."))
+    if info.phantom:
+        flags.append(Flag("phantom", "This is a phantom, not a patient."))
+    if any("cannot be read" in notice for notice in info.notices):
+        flags.append(Flag("unreadable_parts", "Parts of the image could not be read and were not scored."))
+    return flags

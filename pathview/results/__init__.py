@@ -1,0 +1,1 @@
+"""What an analysis found, apart from how it was found."""

@@ -1,0 +1,98 @@
+"""The result of one analysis: frozen, complete, and never silent about what did not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pathview.geometry import GridPlace, Size, SpacingMm
+from pathview.results.mask import MaskStats
+
+Label = Literal["positive", "negative", "not_sure"]
+Status = Literal["analysed", "not_analysed"]
+FloatMap = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One reason to look: a stable code for programs and one sentence for people."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """A map over an image.
+
+    ``values``: float32 [rows, columns], NaN where nothing was analysed; a probability map is 0..1, a
+    heat map 0..1 of its own largest value. ``place`` says where its cells lie on level 0. ``smooth``:
+    whether values hold at the cells' centres and are interpolated between (a network's pixels), or
+    hold for whole cells (patches).
+    """
+
+    values: FloatMap
+    place: GridPlace
+    smooth: bool = True
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was made from and with."""
+
+    image_sha256: str
+    recipe: str
+    recipe_sha256: str
+    weights_sha256: str
+    app_version: str
+    runtime: str
+    device: str
+    precision: str
+    created: str
+    """UTC, ISO 8601."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else decided the numbers: frame, stated pixel size, the size the score was summed at."""
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """One image, one model."""
+
+    recipe: str
+    task: str
+    score: float
+    """Sum of the map (mask-sum), probability (one patch) or share of positive patches (many)."""
+    score_name: str
+    """What the score is, in a few words."""
+    lower: float
+    upper: float
+    """The limits of the not-sure band, in the score's own unit."""
+    label: Label
+    flags: tuple[Flag, ...]
+    threshold: float
+    """The recipe's threshold on the probability map, or the one that was asked for."""
+    probability: ScoreMap
+    size: Size
+    """Level 0 of the image."""
+    spacing: SpacingMm | None
+    mask: MaskStats
+    """At ``threshold``."""
+    provenance: Provenance
+    seconds: float
+    heatmaps: Mapping[str, ScoreMap] = field(default_factory=dict)
+    """By layer name."""
+
+
+@dataclass(frozen=True)
+class NotAnalysed:
+    """An image without a result, and the one sentence that says why."""
+
+    reason: str
+    recipe: str
+
+
+Outcome = AnalysisResult | NotAnalysed

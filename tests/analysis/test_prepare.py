@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pathview.analysis.prepare import breast_region, prepare
+from pathview.errors import NotAnalysable
+from pathview.images.dicom import open_dicom
+from pathview.images.formats import open_image
+from pathview.images.raster import flat_image
+from pathview.settings import Settings
+from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_dicom
+
+COLOR = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
+
+
+def test_that_the_breast_is_found_and_a_marker_left_out() -> None:
+    pixels = np.zeros((400, 320), np.uint16)
+    pixels[60:360, :200] = breast_pixels(300, 200)
+    pixels[10:30, 280:310] = 4000
+    region = breast_region(flat_image(Path("x"), "x", pixels))
+    assert region.x == 0
+    assert 60 <= region.y < 85
+    assert 130 < region.right < 160
+    assert 330 < region.bottom <= 362
+
+
+def test_that_an_image_without_air_is_taken_whole() -> None:
+    source = flat_image(Path("x"), "x", np.full((80, 60), 900, np.uint16))
+    region = breast_region(source)
+    assert (region.width, region.height) == (60, 80)
+
+
+def test_that_the_working_image_keeps_its_shape_and_place(tmp_path: Path, settings: Settings) -> None:
+    source = open_dicom(write_dicom(tmp_path / "a.dcm", breast_pixels(400, 300)), settings)
+    working = prepare(source, tiny_unet_recipe())
+    region = breast_region(source)
+    rows, columns, channels = working.pixels.shape
+    assert (max(rows, columns), channels) == (64, 1)
+    assert columns / rows == pytest.approx(region.width / region.height, abs=0.03)
+    assert working.place.to_level0(columns, rows) == pytest.approx((region.right, region.bottom))
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"Modality": "CT"}, "modality is CT"),
+        ({"PresentationIntentType": "FOR PROCESSING"}, "For Processing"),
+    ],
+)
+def test_that_images_of_another_kind_are_not_analysed(
+    tags: dict, words: str, tmp_path: Path, settings: Settings
+) -> None:
+    source = open_dicom(write_dicom(tmp_path / "a.dcm", breast_pixels(), **tags), settings)
+    with pytest.raises(NotAnalysable, match=words):
+        prepare(source, tiny_unet_recipe())
+
+
+def test_that_grey_and_colour_are_not_mixed_up() -> None:
+    with pytest.raises(NotAnalysable, match="colour"):
+        prepare(flat_image(Path("x"), "x", COLOR), tiny_unet_recipe())
+    with pytest.raises(NotAnalysable, match="grey"):
+        prepare(flat_image(Path("x"), "x", breast_pixels()), tiny_cnn_recipe())
+
+
+def test_that_a_pixel_size_is_needed_and_used_where_the_recipe_says_so() -> None:
+    source = flat_image(Path("x"), "x", COLOR)
+    with pytest.raises(NotAnalysable, match="--mpp"):
+        prepare(source, tiny_cnn_recipe())
+    source.info = source.info.with_mpp(2.0)
+    assert prepare(source, tiny_cnn_recipe()).pixels.shape == (100, 150, 3)
+    source.info = source.info.with_mpp(0.1)
+    with pytest.raises(NotAnalysable, match="less than half a field"):
+        prepare(source, tiny_cnn_recipe())
+
+
+def test_that_a_patch_of_the_networks_own_size_needs_no_pixel_size() -> None:
+    patch = flat_image(Path("x"), "x", COLOR[:50, :50])
+    assert np.array_equal(prepare(patch, tiny_cnn_recipe()).pixels, COLOR[:50, :50])
+
+
+def test_that_an_idc_patch_file_states_its_own(tmp_path: Path) -> None:
+    from tests.makers import write_patch
+
+    info = open_image(write_patch(tmp_path, 1, 1, 0)).info
+    assert (info.mpp_um, info.patient_key) == (pytest.approx(4.0), "9001")
+
+
+def test_that_a_working_image_too_large_is_refused() -> None:
+    source = flat_image(Path("x"), "x", COLOR)
+    source.info = replace(source.info.with_mpp(4000.0))
+    with pytest.raises(NotAnalysable, match="analyse a region"):
+        prepare(source, tiny_cnn_recipe())
