@@ -1,0 +1,60 @@
+"""What the use cases ask of whatever computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pathview.jobs import CancelToken, ProgressSink, never, no_progress
+
+
+class Engine(Protocol):
+    """Runs one job at a time."""
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Any:
+        """Call ``function(*args, progress, cancel)`` and return what it returns.
+
+        ``function`` must be defined at the top of a module and its arguments and result must pickle.
+
+        Raises:
+            PathViewError: what the function raised, as it raised it.
+            Cancelled: the user cancelled.
+            WorkerDied: the process that ran it ended.
+            JobFailed: the function has a bug.
+        """
+        ...
+
+    def close(self) -> None:
+        """End whatever was started."""
+        ...
+
+
+class JobFailed(Exception):
+    """A bug inside a job: ``str(error)`` names its type, ``trace`` its frames, without the values."""
+
+    def __init__(self, kind: str, trace: str = "") -> None:
+        super().__init__(kind)
+        self.trace = trace
+
+
+class LocalEngine:
+    """Runs jobs in this process: the command line's and the tests' engine."""
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Any:
+        """See :class:`Engine`."""
+        return function(*args, progress, cancel or never())
+
+    def close(self) -> None:
+        """Nothing was started."""

@@ -1,0 +1,242 @@
+"""A long-lived child process that runs jobs; arrays come back through shared memory.
+
+A broken file can abort a decoder and a model can run out of memory: then only the child dies. It is
+started by *spawn*, so that it inherits neither locks nor Qt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection, shared_memory
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from pathview.compute.engine import JobFailed
+from pathview.errors import PathViewError, WorkerDied
+from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink, never, no_progress
+
+_POLL_S = 0.02
+_PROGRESS_EVERY_S = 0.03
+_FREE = "free"
+
+
+@dataclass(frozen=True)
+class _Job:
+    number: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """``kind``: progress, result, error, cancelled or bug."""
+
+    number: int
+    kind: str
+    payload: Any = None
+    memory: str | None = None
+    sizes: tuple[int, ...] = ()
+
+
+class Worker:
+    """An :class:`pathview.compute.engine.Engine` whose jobs run in a child; for one thread at a time."""
+
+    def __init__(self, name: str, cancel_grace_s: float = 1.0) -> None:
+        """The child is started by the first job, and again by the next one after it died."""
+        self._name = name
+        self._grace = cancel_grace_s
+        self._context = multiprocessing.get_context("spawn")
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: connection.Connection | None = None
+        self._cancelled: Event = self._context.Event()
+        self._number = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, or None while there is none."""
+        return self._process.pid if self._process is not None and self._process.is_alive() else None
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Any:
+        """See :class:`pathview.compute.engine.Engine`."""
+        cancel = cancel or never()
+        if cancel.is_set():
+            raise Cancelled
+        pipe = self._started()
+        self._cancelled.clear()
+        self._number += 1
+        try:
+            pipe.send(_Job(self._number, function, args))
+            return self._wait(pipe, progress, cancel)
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise self._died() from error
+
+    def close(self) -> None:
+        """End the child."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.send(None)
+            self._connection.close()
+        if self._process is not None:
+            self._process.join(0.5)
+        self._end()
+
+    def _started(self) -> connection.Connection:
+        if self._process is None or not self._process.is_alive() or self._connection is None:
+            self._end()
+            self._cancelled = self._context.Event()
+            ours, theirs = self._context.Pipe()
+            self._process = self._context.Process(
+                target=_child, args=(theirs, self._cancelled), name=f"pathview-{self._name}", daemon=True
+            )
+            self._process.start()
+            theirs.close()
+            self._connection = ours
+        return self._connection
+
+    def _wait(self, pipe: connection.Connection, progress: ProgressSink, cancel: CancelToken) -> Any:
+        deadline: float | None = None
+        assert self._process is not None
+        while True:
+            if cancel.is_set() and deadline is None:
+                self._cancelled.set()
+                deadline = time.monotonic() + self._grace
+            if deadline is not None and time.monotonic() > deadline:
+                self._end()
+                raise Cancelled
+            if not connection.wait([pipe, self._process.sentinel], _POLL_S):
+                continue
+            if not pipe.poll():
+                raise EOFError
+            answer: _Answer = pipe.recv()
+            if answer.number != self._number:
+                continue
+            if answer.kind == "progress":
+                progress(answer.payload)
+            else:
+                return self._finished(answer, pipe)
+
+    def _finished(self, answer: _Answer, pipe: connection.Connection) -> Any:
+        if answer.kind == "cancelled":
+            raise Cancelled
+        if answer.kind == "error":
+            raise answer.payload
+        if answer.kind == "bug":
+            raise JobFailed(*answer.payload)
+        buffers = _fetch(answer)
+        if answer.memory is not None:
+            pipe.send(_FREE)
+        return pickle.loads(answer.payload, buffers=buffers)
+
+    def _died(self) -> WorkerDied:
+        code = None
+        if self._process is not None:
+            self._process.join(1.0)
+            code = self._process.exitcode
+        self._end()
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+        return WorkerDied(f"The {self._name} process ended unexpectedly ({how}); it will be started again.")
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _fetch(answer: _Answer) -> list[bytearray]:
+    """Copies of the arrays that the child laid into shared memory, which is then given up."""
+    if answer.memory is None:
+        return []
+    memory = shared_memory.SharedMemory(answer.memory)
+    try:
+        buffers, start = [], 0
+        for size in answer.sizes:
+            buffers.append(bytearray(_view(memory)[start : start + size]))
+            start += size
+        return buffers
+    finally:
+        memory.close()
+        with contextlib.suppress(FileNotFoundError):
+            memory.unlink()
+
+
+def _view(memory: shared_memory.SharedMemory) -> memoryview:
+    assert memory.buf is not None  # only a closed memory has none
+    return memory.buf
+
+
+def _child(pipe: connection.Connection, cancelled: Event) -> None:
+    """The child's life: one job after another until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if job is None:
+            return
+        if isinstance(job, _Job):
+            try:
+                _run_job(job, pipe, cancelled)
+            except (EOFError, OSError):  # the other end is gone
+                return
+
+
+def _run_job(job: _Job, pipe: connection.Connection, cancelled: Event) -> None:
+    last = 0.0
+
+    def report(step: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_EVERY_S:
+            last = now
+            pipe.send(_Answer(job.number, "progress", step))
+
+    try:
+        _send_result(job, pipe, job.function(*job.args, report, cancelled))
+    except Cancelled:
+        pipe.send(_Answer(job.number, "cancelled"))
+    except PathViewError as error:
+        pipe.send(_Answer(job.number, "error", error))
+    except MemoryError:
+        sentence = "There is not enough memory for this; close other programs or use a smaller image."
+        pipe.send(_Answer(job.number, "error", PathViewError(sentence)))
+    except Exception as error:  # the outer edge of the child: a bug is reported, the child goes on
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        pipe.send(_Answer(job.number, "bug", (type(error).__name__, frames)))
+
+
+def _send_result(job: _Job, pipe: connection.Connection, result: Any) -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    payload = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
+    raws = [buffer.raw() for buffer in buffers]
+    total = sum(raw.nbytes for raw in raws)
+    if total == 0:
+        pipe.send(_Answer(job.number, "result", payload))
+        return
+    memory = shared_memory.SharedMemory(create=True, size=total)
+    try:
+        start = 0
+        for raw in raws:
+            _view(memory)[start : start + raw.nbytes] = raw
+            start += raw.nbytes
+        pipe.send(_Answer(job.number, "result", payload, memory.name, tuple(raw.nbytes for raw in raws)))
+        pipe.recv()  # on Windows the memory is gone with its last handle, so it is held until it was copied
+    finally:
+        memory.close()
