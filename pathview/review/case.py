@@ -1,0 +1,169 @@
+"""The records of the store as the rest of the program sees them: frozen and free of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+CaseState = Literal["new", "analysed", "decided"]
+CaseLabel = Literal["positive", "not_sure", "negative", "not_analysed"]
+DecisionValue = Literal["positive", "negative", "cant_tell"]
+Order = Literal["uncertain", "score", "newest", "name"]
+
+DECISIONS: tuple[DecisionValue, ...] = ("positive", "negative", "cant_tell")
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image to be put into the store."""
+
+    path: Path
+    info: Mapping[str, Any]
+    """The fields of ``pathview info``."""
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """The stored result of one analysis, maps left in the database."""
+
+    id: int
+    image_id: int
+    status: Literal["analysed", "not_analysed"]
+    recipe: str
+    created: datetime
+    reason: str | None = None
+    """Why there is no result."""
+    score: float | None = None
+    score_name: str | None = None
+    lower: float | None = None
+    upper: float | None = None
+    label: str | None = None
+    threshold: float | None = None
+    flags: tuple[tuple[str, str], ...] = ()
+    """(code, sentence)."""
+    mask: Mapping[str, Any] = field(default_factory=dict)
+    layers: tuple[str, ...] = ()
+    """Names of stored heat maps."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image of a case, with its newest result."""
+
+    id: int
+    case_id: int
+    path: Path
+    info: Mapping[str, Any]
+    mpp_um: float | None
+    """A pixel size that the reader stated."""
+    result: ResultRow | None
+
+    @property
+    def title(self) -> str:
+        """What readers call it: laterality and view, else the file's name."""
+        named = " ".join(part for part in (self.info.get("laterality"), self.info.get("view")) if part)
+        return named or self.path.name
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """What a reader decided; ``value`` None: the decision before was withdrawn."""
+
+    id: int
+    case_id: int
+    value: DecisionValue | None
+    note: str
+    reader: str
+    created: datetime
+    context: Mapping[str, Any]
+    """What was on the screen: results, threshold, overlays."""
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """One line of the worklist."""
+
+    id: int
+    title: str
+    kind: str
+    state: CaseState
+    label: CaseLabel | None
+    score: float | None
+    """The score that decided the label, in its recipe's own unit."""
+    position: float | None
+    """Where the score stands against its limits: 0 to 1/3 negative, to 2/3 not sure, to 1 positive."""
+    flags: int
+    """How many flags its images carry."""
+    images: int
+    decision: DecisionValue | None
+    created: datetime
+
+
+@dataclass(frozen=True)
+class CaseDetail:
+    """A case with its images and decisions, the newest decision last."""
+
+    case: CaseRow
+    images: tuple[ImageRow, ...]
+    decisions: tuple[DecisionRow, ...]
+    patient_key: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of ``pathview cases show``."""
+        return {
+            **vars(self.case),
+            "patient_key": self.patient_key,
+            "images": [
+                {**vars(image), "result": vars(image.result) if image.result else None} for image in self.images
+            ],
+            "decisions": [vars(decision) for decision in self.decisions],
+        }
+
+
+def position_of(score: float, lower: float, upper: float, top: float = 1.0) -> float:
+    """Where a score stands against its limits, comparable between recipes: thirds of 0..1.
+
+    ``top`` is the score's largest possible value; scores without one approach 1.
+    """
+    if score < lower:
+        return (score / lower if lower > 0 else 0.0) / 3
+    if score < upper:
+        return 1 / 3 + (score - lower) / (upper - lower) / 3
+    if top > upper:
+        return 2 / 3 + min(1.0, (score - upper) / (top - upper)) / 3
+    return 2 / 3 + (1 - upper / score if score > 0 else 1.0) / 3
+
+
+def score_words(score: float) -> str:
+    """A score as people read it: three digits, large ones in full."""
+    return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.3g}"
+
+
+def summary(results: list[ResultRow | None]) -> tuple[CaseLabel | None, float | None, float | None, int]:
+    """Label, score, position and number of flags of a case from the newest result of each image.
+
+    The label is the most worrying of its images: positive, then not sure, then not analysed (an image
+    that did not run can hide anything), and negative only where every image ran. None: nothing ran yet.
+    """
+    known = [result for result in results if result is not None]
+    if not known:
+        return None, None, None, 0
+    flags = sum(len(result.flags) for result in known)
+    ranked = sorted((r for r in known if r.status == "analysed"), key=_position, reverse=True)
+    first = ranked[0] if ranked else None
+    score, position = (first.score, _position(first)) if first else (None, None)
+    if first is not None and first.label in ("positive", "not_sure"):
+        return ("positive" if first.label == "positive" else "not_sure"), score, position, flags
+    if len(ranked) < len(results):
+        return "not_analysed", score, position, flags
+    return "negative", score, position, flags
+
+
+def _position(result: ResultRow) -> float:
+    score, lower, upper = result.score, result.lower, result.upper
+    return 0.0 if score is None or lower is None or upper is None else position_of(score, lower, upper)

@@ -1,0 +1,140 @@
+"""The tables of the store. Every change needs a numbered migration beside this file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """UTC in and UTC out: SQLite itself forgets the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Drop the zone after turning to UTC."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Put the zone back."""
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+
+class CaseTable(Base):
+    """A study, a slide, a mosaic or a single image."""
+
+    __tablename__ = "cases"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    title: Mapped[str] = mapped_column(String(300))
+    kind: Mapped[str] = mapped_column(String(20))
+    patient_key: Mapped[str | None] = mapped_column(String(80), index=True)
+    state: Mapped[str] = mapped_column(String(20), default="new")
+    label: Mapped[str | None] = mapped_column(String(20))
+    score: Mapped[float | None] = mapped_column(Float)
+    position: Mapped[float | None] = mapped_column(Float)
+    rank: Mapped[int] = mapped_column(Integer, default=1)
+    """Order of the worklist: 0 not sure or not analysed, 1 new, 2 positive, 3 negative, 4 decided."""
+    doubt: Mapped[float] = mapped_column(Float, default=1.0)
+    """Distance of ``position`` from the middle of the not-sure band."""
+    flags: Mapped[int] = mapped_column(Integer, default=0)
+    decision: Mapped[str | None] = mapped_column(String(20))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    images: Mapped[list[ImageTable]] = relationship(back_populates="case", order_by="ImageTable.place")
+    decisions: Mapped[list[DecisionTable]] = relationship(order_by="DecisionTable.id")
+
+    __table_args__ = (
+        Index("ix_cases_uncertain", "rank", "doubt", "id"),
+        Index("ix_cases_score", "position", "id"),
+        Index("ix_cases_title", "title", "id"),
+    )
+
+
+class ImageTable(Base):
+    """An image of a case: where it lies and what its header said."""
+
+    __tablename__ = "images"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    place: Mapped[int] = mapped_column(Integer)
+    """Order within the case."""
+    path: Mapped[str] = mapped_column(Text, unique=True)
+    info: Mapped[dict[str, Any]] = mapped_column(JSON)
+    mpp_um: Mapped[float | None] = mapped_column(Float)
+    case: Mapped[CaseTable] = relationship(back_populates="images")
+    results: Mapped[list[ResultTable]] = relationship(order_by="ResultTable.id")
+
+
+class ResultTable(Base):
+    """One analysis of one image; never changed, a new analysis is a new row."""
+
+    __tablename__ = "results"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
+    status: Mapped[str] = mapped_column(String(20))
+    recipe: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str | None] = mapped_column(Text)
+    task: Mapped[str | None] = mapped_column(String(20))
+    score: Mapped[float | None] = mapped_column(Float)
+    score_name: Mapped[str | None] = mapped_column(String(200))
+    lower: Mapped[float | None] = mapped_column(Float)
+    upper: Mapped[float | None] = mapped_column(Float)
+    label: Mapped[str | None] = mapped_column(String(20))
+    threshold: Mapped[float | None] = mapped_column(Float)
+    flags: Mapped[list[list[str]]] = mapped_column(JSON)
+    mask: Mapped[dict[str, Any]] = mapped_column(JSON)
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    maps: Mapped[list[MapTable]] = relationship(order_by="MapTable.id")
+
+
+class MapTable(Base):
+    """A probability or heat map of a result, apart so that lists never load it."""
+
+    __tablename__ = "maps"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("results.id"), index=True)
+    layer: Mapped[str] = mapped_column(String(80))
+    """Empty for the probability map."""
+    rows: Mapped[int] = mapped_column(Integer)
+    columns: Mapped[int] = mapped_column(Integer)
+    place: Mapped[list[float]] = mapped_column(JSON)
+    smooth: Mapped[bool]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    """zlib over little-endian float32."""
+
+
+class DecisionTable(Base):
+    """What a reader decided; never changed, an undo is a new row without a value."""
+
+    __tablename__ = "decisions"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    value: Mapped[str | None] = mapped_column(String(20))
+    note: Mapped[str] = mapped_column(Text, default="")
+    reader: Mapped[str] = mapped_column(String(80), default="")
+    context: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditTable(Base):
+    """Who did what and when; the database itself refuses to change or delete a row."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    case_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    app_version: Mapped[str] = mapped_column(String(20))
