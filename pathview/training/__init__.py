@@ -1,0 +1,1 @@
+"""Data sets, splits by patient, training and honest evaluation."""

@@ -1,0 +1,192 @@
+"""``pathview evaluate``: a model on a data set, on those images that it has never seen."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pathview.errors import DataError, OutputError
+from pathview.images.digest import file_digests
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
+from pathview.models.backend import Network
+from pathview.models.keras_backend import load_network
+from pathview.models.weights import Seen, read_seen
+from pathview.settings import Settings
+from pathview.training import scoring
+from pathview.training.dataset import Dataset, Sample, read_dataset
+from pathview.training.evaluate import Scored, report
+
+Part = Literal["unseen", "all", "train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("unseen", "all", "train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """One evaluation, as the command line asks for it."""
+
+    model_folder: Path
+    data: Path
+    part: Part = "unseen"
+    where: Mapping[str, str] = field(default_factory=dict)
+    out: Path | None = None
+    """Where ``report.json`` and ``predictions.csv`` go."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What was measured, and what the reader of the figures should know."""
+
+    report: dict[str, object]
+    notices: tuple[str, ...]
+    scored: Scored
+
+
+def evaluate_model(
+    request: EvaluateRequest, settings: Settings, progress: ProgressSink, cancel: CancelToken
+) -> Assessment:
+    """Load a model and a data set, evaluate, and write what was asked for (a job for the engine).
+
+    Raises:
+        PathViewError: model or data cannot be used, or the output not written.
+    """
+    network = load_network(request.model_folder)
+    dataset = read_dataset(request.data, network.recipe.classes)
+    where = {**network.recipe.training.validate_where, **request.where}
+    known = {column for sample in dataset.samples for column in sample.attributes}
+    dataset = dataset.where({c: v for c, v in where.items() if c in known or c in request.where})
+    found = assess(network, request.model_folder, dataset, request.part, settings, progress, cancel)
+    if request.out is not None:
+        _write(request.out, found)
+    return found
+
+
+def _write(out: Path, found: Assessment) -> None:
+    scored = found.scored
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "report.json").write_text(json.dumps(found.report, indent=1) + "\n", encoding="utf-8")
+        with (out / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["patient", "label", "score", "called", "dice"])
+            dices = scored.dice if scored.dice is not None else [""] * len(scored.labels)
+            for row in zip(scored.patients, scored.labels, scored.scores, scored.called, dices, strict=True):
+                writer.writerow([row[0], int(row[1]), f"{row[2]:.6g}", int(row[3]), row[4]])
+    except OSError as error:
+        raise OutputError(f"The evaluation cannot be written to {out}: {error.strerror}.") from error
+
+
+def assess(
+    network: Network,
+    folder: Path,
+    dataset: Dataset,
+    part: Part,
+    settings: Settings,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> Assessment:
+    """Evaluate a model.
+
+    Args:
+        network: loaded from ``folder``.
+        folder: the model's, with the list of images that it has seen.
+        dataset: images of known truth.
+        part: ``unseen`` leaves out every image that training or a choice saw; the others take that
+            part of the training's own split, or everything.
+
+    Raises:
+        DataError: nothing is left to evaluate on.
+    """
+    seen = read_seen(folder)
+    by_part = _parts(dataset.samples, seen, progress, cancel)
+    wanted = {
+        "all": dataset.samples,
+        "unseen": tuple(by_part["test"] + by_part["new"]),
+    }.get(part) or tuple(by_part.get(part, []))
+    if part == "unseen" and not (by_part["test"] or by_part["new"]):
+        raise DataError(f"All {len(dataset.samples)} images of {dataset.name} were used to train this model.")
+    if not wanted:
+        raise DataError(f"{dataset.name} has no image of the part {part!r} of this model's split.")
+    notices = list(dataset.notices)
+    left_out = len(dataset.samples) - len(wanted)
+    if left_out:
+        notices.append(f"{left_out} images were left out: training or a choice saw them, or they are of another part.")
+    if not all(sample.patient for sample in wanted):
+        notices.append("Some images name no patient: each counts as its own, so the intervals are too narrow.")
+    return evaluate_samples(network, dataset.name, wanted, by_part["train"], part, notices, settings, progress, cancel)
+
+
+def evaluate_samples(
+    network: Network,
+    data_name: str,
+    samples: Sequence[Sample],
+    reference: Sequence[Sample],
+    part: str,
+    notices: list[str],
+    settings: Settings,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> Assessment:
+    """Figures on ``samples``; baselines that need fitting are fitted on ``reference``."""
+    extra: dict[str, object] = {"data": data_name, "part": part, "left_out": notices}
+    recipe = network.recipe
+    if recipe.task == "segmentation":
+        found, problems = scoring.segment_samples(network, samples, settings, progress, cancel)
+        if not found:
+            raise DataError(f"No image of {data_name} can be scored: {problems[0]}")
+        share = _reference_share(network, reference, settings, cancel)
+        masks = [scoring.predicted_mask(one, recipe.decision.threshold) for one in found]
+        scored = scoring.scored_outlines(found, masks)
+        baselines = scoring.outline_baselines(found, share if share is not None else scoring.lesion_share(found))
+        extra["threshold"] = recipe.decision.threshold
+        extra["labels"] = _label_counts(found, recipe.decision.lower, recipe.decision.upper)
+    else:
+        loaded, problems = scoring.load_for_scoring(samples, recipe, settings, progress, cancel)
+        if not loaded:
+            raise DataError(f"No image of {data_name} can be scored: {problems[0]}")
+        scores = scoring.classify_samples(network, loaded, progress, cancel)
+        labels = np.array([one.label for one in loaded], np.intp)
+        patients = scoring.patients_of([one.sample for one in loaded])
+        scored = Scored(patients, labels, scores, scores >= recipe.decision.threshold)
+        fitted_on = scoring.load_for_scoring(reference, recipe, settings, progress, cancel)[0] if reference else []
+        baselines = scoring.patch_baselines(loaded, fitted_on, labels)
+        extra["threshold"] = recipe.decision.threshold
+        extra["not_sure"] = int(((scores >= recipe.decision.lower) & (scores < recipe.decision.upper)).sum())
+    notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
+    extra["left_out"] = notices
+    return Assessment(report(recipe.name, scored, baselines, extra), tuple(notices), scored)
+
+
+def _label_counts(found: Sequence[scoring.Outlined], lower: float, upper: float) -> dict[str, int]:
+    scores = np.array([one.score for one in found])
+    return {
+        "negative": int((scores < lower).sum()),
+        "not_sure": int(((scores >= lower) & (scores < upper)).sum()),
+        "positive": int((scores >= upper).sum()),
+    }
+
+
+def _reference_share(
+    network: Network, reference: Sequence[Sample], settings: Settings, cancel: CancelToken
+) -> float | None:
+    if not reference:
+        return None
+    loaded, _ = scoring.load_for_scoring(reference, network.recipe, settings, lambda _: None, cancel)
+    return scoring.lesion_share(loaded)
+
+
+def _parts(
+    samples: Sequence[Sample], seen: Seen, progress: ProgressSink, cancel: CancelToken
+) -> dict[str, list[Sample]]:
+    parts: dict[str, list[Sample]] = {"train": [], "validation": [], "test": [], "new": []}
+    for index, sample in enumerate(samples):
+        checkpoint(cancel)
+        if index % 200 == 0:
+            progress(Progress(index, len(samples), "checking which images are new"))
+        parts[seen.part_of(file_digests(sample.path)[0]) or "new"].append(sample)
+    return parts

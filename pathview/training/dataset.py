@@ -1,0 +1,157 @@
+"""Data sets on disk: what each layout means, as a list of samples with patients.
+
+Layouts: ``images/`` + ``masks/`` (+ ``labels.csv`` with ``file, patient``); an IDC folder of patients;
+folders named by class; or a csv with ``file, patient, label`` (and ``mask``).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathview.errors import DataError
+from pathview.images.formats import SUFFIXES, find_images
+from pathview.images.patches import parse_name
+
+LABELS_FILE = "labels.csv"
+_NUMBERED = {"0": 0, "1": 1}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image, and what is known to be true of it."""
+
+    path: Path
+    patient: str | None
+    """None where no patient can be told; never guessed."""
+    label: int | None = None
+    """Index of its class, 0 negative; None for outlines alone."""
+    mask: Path | None = None
+    """Outline as an image of the same size, true above 127."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Further columns of its label table."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All samples below one folder or csv."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    notices: tuple[str, ...] = ()
+
+    def where(self, conditions: Mapping[str, str]) -> Dataset:
+        """The samples whose attributes match all conditions.
+
+        Raises:
+            DataError: no sample has such a column.
+        """
+        for column in conditions:
+            if self.samples and not any(column in sample.attributes for sample in self.samples):
+                raise DataError(f"The label table of {self.name} has no column {column!r}.")
+        kept = [s for s in self.samples if all(s.attributes.get(c) == v for c, v in conditions.items())]
+        return Dataset(self.name, tuple(kept), self.notices)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Sorted keys of the patients that are known."""
+        return tuple(sorted({sample.patient for sample in self.samples if sample.patient is not None}))
+
+
+def read_dataset(path: Path, classes: Sequence[str]) -> Dataset:
+    """Read whichever layout lies at ``path``.
+
+    Args:
+        path: a folder or a csv.
+        classes: names of the recipe's classes, in the order of its outputs.
+
+    Raises:
+        DataError: missing, of no known layout, or with a table that does not fit its files.
+    """
+    if not path.exists():
+        raise DataError(f"The data set {path.name} does not exist.")
+    if path.is_file():
+        return _from_csv(path, classes)
+    if (path / "images").is_dir() and (path / "masks").is_dir():
+        return _from_masks(path, classes)
+    patches = [(file, named) for file in sorted(path.rglob("*.png")) if (named := parse_name(file))]
+    if patches:
+        return Dataset(path.name, tuple(Sample(file, named[0], named[3]) for file, named in patches))
+    if (path / LABELS_FILE).is_file():
+        return _from_csv(path / LABELS_FILE, classes)
+    return _from_class_folders(path, classes)
+
+
+def class_index(name: str, classes: Sequence[str]) -> int | None:
+    """Index of a class by its name (any case) or number; None for an unknown one."""
+    lowered = [known.lower() for known in classes]
+    text = name.strip().lower()
+    if text in lowered:
+        return lowered.index(text)
+    return {**_NUMBERED, "negative": 0, "benign": 0, "positive": 1, "malignant": 1}.get(text)
+
+
+def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:
+    table = _rows(path / LABELS_FILE) if (path / LABELS_FILE).is_file() else {}
+    masks = {file.stem: file for file in (path / "masks").iterdir() if file.suffix.lower() in SUFFIXES}
+    samples, without = [], 0
+    for image in sorted((path / "images").iterdir()):
+        if image.suffix.lower() not in SUFFIXES:
+            continue
+        mask = masks.get(image.stem)
+        if mask is None:
+            without += 1
+            continue
+        row = table.get(image.name, {})
+        label = class_index(row["label"], classes) if row.get("label") else None
+        samples.append(Sample(image, row.get("patient") or None, label, mask, row))
+    if not samples:
+        raise DataError(f"No image in {path.name}/images has a mask of the same name in {path.name}/masks.")
+    notices = (f"{without} images have no mask and are left out.",) if without else ()
+    return Dataset(path.name, tuple(samples), notices)
+
+
+def _from_class_folders(path: Path, classes: Sequence[str]) -> Dataset:
+    samples = []
+    for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
+        label = class_index(folder.name, classes)
+        if label is not None:
+            samples += [Sample(image, None, label) for image in find_images(folder)]
+    if not samples:
+        raise DataError(
+            f"{path.name} is no data set that can be read: it needs images/ and masks/, IDC patches, "
+            f"a {LABELS_FILE}, or folders named {' and '.join(classes)}."
+        )
+    return Dataset(path.name, tuple(samples))
+
+
+def _from_csv(path: Path, classes: Sequence[str]) -> Dataset:
+    samples = []
+    for name, row in _rows(path).items():
+        image = path.parent / name
+        mask = path.parent / row["mask"] if row.get("mask") else None
+        missing = [file.name for file in (image, mask) if file is not None and not file.exists()]
+        if missing:
+            raise DataError(f"{path.name} names {missing[0]}, which does not exist beside it.")
+        label = class_index(row["label"], classes) if row.get("label") else None
+        if row.get("label") and label is None:
+            raise DataError(f"{path.name} has the class {row['label']!r}; the recipe knows {', '.join(classes)}.")
+        if label is None and mask is None:
+            raise DataError(f"{path.name} gives neither a label nor a mask for {image.name}.")
+        samples.append(Sample(image, row.get("patient") or None, label, mask, row))
+    if not samples:
+        raise DataError(f"{path.name} has no rows.")
+    return Dataset(path.stem, tuple(samples))
+
+
+def _rows(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if "file" not in (reader.fieldnames or ()):
+                raise DataError(f"{path.name} has no column 'file'; it needs file, patient and label (or masks).")
+            return {row["file"]: {k: (v or "").strip() for k, v in row.items() if k} for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from pathview.results.mask import dice_and_iou
+from pathview.training.evaluate import Scored, color_baseline, confusion, intervals, metrics
+
+RNG = np.random.default_rng(0)
+
+
+def scored(n: int = 400, patients: int = 20, skill: float = 1.0) -> Scored:
+    labels = RNG.integers(0, 2, n)
+    scores = np.clip(0.5 + 0.2 * skill * (labels - 0.5) + RNG.normal(0, 0.2, n), 0, 1)
+    return Scored(np.array([f"p{i % patients}" for i in range(n)]), labels, scores, scores >= 0.5)
+
+
+def test_that_figures_are_scikit_learns() -> None:
+    data = scored()
+    found = metrics(data)
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(data.labels, data.scores))
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(data.labels, data.called))
+    assert found["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(data.labels, data.called))
+    assert found["sensitivity"] == pytest.approx(sk.recall_score(data.labels, data.called))
+    assert found["specificity"] == pytest.approx(sk.recall_score(1 - data.labels, ~data.called))
+    assert found["precision"] == pytest.approx(sk.precision_score(data.labels, data.called))
+    assert found["f1"] == pytest.approx(sk.f1_score(data.labels, data.called))
+    assert sum(confusion(data).values()) == 400
+
+
+def test_that_figures_which_the_truth_does_not_allow_are_left_out() -> None:
+    data = scored()
+    only = data.take(np.flatnonzero(data.labels == 1))
+    assert set(metrics(only)) == {"sensitivity"}
+
+
+def test_that_intervals_are_drawn_by_patient() -> None:
+    """Patients who are wholly right or wholly wrong: images are many, patients few, so the interval is wide."""
+    patients = np.repeat([f"p{i}" for i in range(8)], 200)
+    labels = np.tile([0, 1], 800)
+    right = np.repeat([True, False] * 4, 200)
+    called = np.where(right, labels == 1, labels == 0)
+    low, high = intervals(Scored(patients, labels, called.astype(float), called))["accuracy"]
+    assert low <= 0.25
+    assert high >= 0.75
+
+
+def test_that_intervals_hold_the_figure_and_repeat() -> None:
+    data = scored(skill=2.0)
+    spans = intervals(data, runs=200)
+    assert spans == intervals(data, runs=200)
+    for name, value in metrics(data).items():
+        assert spans[name][0] <= value <= spans[name][1]
+
+
+def test_that_overlap_of_masks_is_dice_and_iou() -> None:
+    a, b = np.zeros((2, 4, 4), bool)
+    assert dice_and_iou(a, b) == (1.0, 1.0)
+    a[0, :2], b[0, 1:3] = True, True
+    assert dice_and_iou(a, b) == pytest.approx((0.5, 1 / 3))
+
+
+def test_that_the_colour_baseline_leaves_each_patient_out() -> None:
+    patients = np.repeat(["a", "b", "c"], 40)
+    labels = np.tile([0, 1], 60)
+    features = RNG.normal(0, 1, (120, 6)) + 3 * labels[:, None]
+    scores = color_baseline(None, features, labels, patients)
+    assert scores is not None
+    assert sk.roc_auc_score(labels, scores) > 0.95
+    assert color_baseline(None, features[:40], np.ones(40, int), patients[:40]) is None
