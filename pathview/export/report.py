@@ -1,0 +1,78 @@
+"""An HTML page with pictures of results; it stands alone with its folder and needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pathview import __version__
+from pathview.errors import OutputError
+from pathview.export.files import Written
+from pathview.results.result import AnalysisResult, Outcome
+from pathview.settings import INVESTIGATIONAL, resource_dir
+
+_WORDS = {
+    "positive": "positive",
+    "negative": "negative",
+    "not_sure": "not sure: look here",
+    "not_analysed": "not analysed",
+}
+
+
+@dataclass(frozen=True)
+class ReportEntry:
+    """One image of a report."""
+
+    title: str
+    outcome: Outcome
+    files: Written | None
+    truth: str = ""
+    """What is known to be true of the image, in words."""
+
+
+def write_report(path: Path, title: str, entries: Sequence[ReportEntry]) -> Path:
+    """Write the page; its pictures are linked relative to it.
+
+    Raises:
+        OutputError: the page cannot be written.
+    """
+    loader = FileSystemLoader(resource_dir() / "templates")
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+    page = environment.get_template("report.html.j2").render(
+        title=title,
+        notice=INVESTIGATIONAL,
+        version=__version__,
+        when=f"{datetime.now():%Y-%m-%d %H:%M}",
+        entries=[_values(entry, path.parent) for entry in entries],
+    )
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"The report cannot be written to {path}: {error.strerror}.") from error
+    return path
+
+
+def _values(entry: ReportEntry, folder: Path) -> dict[str, object]:
+    outcome = entry.outcome
+    result = outcome if isinstance(outcome, AnalysisResult) else None
+    label = result.label if result else "not_analysed"
+    pictures = []
+    if entry.files:
+        pictures.append((entry.files.overlay.relative_to(folder).as_posix(), "Outline of the mask"))
+        pictures += [
+            (picture.relative_to(folder).as_posix(), f"Heat map of {layer}: model attention, not a lesion outline")
+            for layer, picture in entry.files.heatmaps.items()
+        ]
+    return {
+        "title": entry.title,
+        "label": label,
+        "words": _WORDS[label],
+        "result": result,
+        "reason": "" if isinstance(outcome, AnalysisResult) else outcome.reason,
+        "truth": entry.truth,
+        "pictures": pictures,
+    }

@@ -1,0 +1,1 @@
+"""Sample cases that the program makes itself: phantoms of known truth, marked as phantoms."""
