@@ -1,0 +1,358 @@
+"""The desk: takes what the reader asks for, has it done outside the window's thread, and says what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from pathview.compute.engine import JobFailed
+from pathview.errors import PathViewError
+from pathview.gui.case_state import CaseState
+from pathview.gui.job_runner import Job, JobRunner
+from pathview.gui.loader import ImageLoader, Maps
+from pathview.gui.session_handle import SessionHandle
+from pathview.gui.viewer.picture import View
+from pathview.images.pyramid import PictureData
+from pathview.jobs import CancelToken, Progress, ProgressSink
+from pathview.results.result import ScoreMap
+from pathview.review.case import CaseDetail, CaseRow, DecisionValue, Order
+
+if TYPE_CHECKING:  # the session is imported by the first job, after the window is painted
+    from pathview.session import Added
+
+_MEASURE_DELAY_MS = 120
+_BUG = "PathView has a bug here; what happened is in its log. Nothing that was saved is lost."
+
+
+class Desk(QObject):
+    """The window's actions on cases. Three threads: opening, analysing, and the store."""
+
+    state_changed = Signal()
+    picture_changed = Signal()
+    worklist_ready = Signal(object, int)
+    """First page of rows, and how many cases there are."""
+    page_ready = Signal(object)
+    added = Signal(object)
+    """An :class:`Added`."""
+    said = Signal(str)
+    """A sentence for the banner."""
+    progressed = Signal(object)
+    """A :class:`Progress`, or None when nothing runs any more."""
+    saving = Signal()
+    decided = Signal()
+    start_failed = Signal(object)
+    """The error that keeps the store from being opened."""
+    case_saved = Signal(int)
+    """An outcome of this case was saved."""
+
+    def __init__(self, handle: SessionHandle, parent: QObject | None = None) -> None:
+        """Work on a session that the first job opens."""
+        super().__init__(parent)
+        self._handle = handle
+        self.state = CaseState()
+        self.undoable = False
+        """Whether the last decision can still be undone: until the next case."""
+        self._reading = JobRunner("reading", self)
+        self._analysis = JobRunner("analysis", self)
+        self._store = JobRunner("store", self)
+        self._analysis.became_busy.connect(self._on_analysis_busy)
+        self._opening: Job | None = None
+        self._explaining: set[tuple[int, str]] = set()
+        self.loader = ImageLoader(handle, self._reading, self._store, self)
+        self.loader.picture_loaded.connect(self._on_picture)
+        self.loader.maps_loaded.connect(self._on_maps)
+        self.loader.areas_counted.connect(self._on_areas)
+        self.loader.places_counted.connect(self._on_places)
+        self.loader.failed.connect(self._on_load_failed)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_MEASURE_DELAY_MS)
+        self._rest.timeout.connect(self._count_places)
+
+    @property
+    def analysing(self) -> bool:
+        """Whether a network is at work."""
+        return self._analysis.busy
+
+    def close(self) -> None:
+        """Cancel what runs and end the threads."""
+        for runner in (self._analysis, self._reading, self._store):
+            runner.close()
+        self._handle.close()
+
+    def start(self) -> None:
+        """Open the session, and make the day's backup of the store."""
+        self._store.submit(lambda *_: self._handle.get().cases.backup_if_due(), None, self.start_failed.emit)
+
+    # the worklist
+
+    def load_worklist(self, order: Order, search: str, limit: int) -> None:
+        """Ask for the first page."""
+
+        def work(*_: Any) -> tuple[list[CaseRow], int]:
+            cases = self._handle.get().cases
+            return cases.worklist(order, limit, 0, search), cases.count(search)
+
+        self._submit(self._store, work, lambda found: self.worklist_ready.emit(*found))
+
+    def load_page(self, order: Order, search: str, limit: int, offset: int) -> None:
+        """Ask for a further page."""
+
+        def work(*_: Any) -> list[CaseRow]:
+            return self._handle.get().cases.worklist(order, limit, offset, search)
+
+        self._submit(self._store, work, self.page_ready.emit)
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Put images into the worklist."""
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> Added:
+            return self._handle.get().add(paths, progress, cancel)
+
+        self._submit(self._reading, work, self.added.emit, self.progressed.emit, self._quiet)
+
+    def add_samples(self) -> None:
+        """Draw the phantoms and put them into the worklist."""
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> Added:
+            from pathview.demo import make_cases
+
+            session = self._handle.get()
+            folder = session.settings.data_dir / "demo"
+            cases = session.opener.run(make_cases, folder, progress=progress, cancel=cancel)
+            return session.add(cases, progress, cancel)
+
+        self._submit(self._reading, work, self.added.emit, self.progressed.emit, self._quiet)
+
+    # a case
+
+    def open_case(self, case_id: int) -> None:
+        """Show a case, its first image first."""
+        self.undoable = False
+        self.loader.drop()
+        if self._opening is not None:
+            self._opening.cancel()
+        self._opening = self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), self._on_case)
+
+    def _on_case(self, detail: CaseDetail) -> None:
+        self.state = replace(self.state, index=0, picture=None, problem=None).with_result_of(detail)
+        self._show_image()
+
+    def choose_image(self, index: int) -> None:
+        """Show another image of the case."""
+        detail = self.state.detail
+        if detail is not None and detail.images:
+            index %= len(detail.images)
+            self.state = replace(self.state, index=index, picture=None, problem=None).with_result_of(detail)
+            self._show_image()
+
+    def _show_image(self) -> None:
+        self.loader.drop()
+        image = self.state.image
+        if image is not None and "size" not in image.info:
+            self.state = replace(self.state, problem=str(image.info.get("reason")))
+        self.picture_changed.emit()
+        self.state_changed.emit()
+        if image is not None and self.state.problem is None:
+            self.loader.load_picture(image)
+            self._load_maps()
+
+    def reload_case(self) -> None:
+        """Read the case again after something about it was saved."""
+        detail = self.state.detail
+        if detail is not None:
+            self._submit(self._store, lambda *_: self._handle.get().cases.case(detail.case.id), self._on_reloaded)
+
+    def _on_reloaded(self, fresh: CaseDetail) -> None:
+        before, detail = self.state.result, self.state.detail
+        if detail is None or detail.case.id != fresh.case.id:
+            return
+        self.state = replace(self.state, detail=fresh)
+        after = self.state.result
+        if after is not None and (before is None or after.id != before.id):
+            self.state = self.state.with_result_of(fresh)
+            self._load_maps()
+        self.state_changed.emit()
+
+    def _load_maps(self) -> None:
+        result = self.state.result
+        if result is not None and result.status == "analysed":
+            self.loader.load_maps(result)
+
+    def want_detail(self, view: View) -> None:
+        """Have finer pixels read for what the screen shows."""
+        if self.state.picture is not None and self.state.image is not None:
+            self.loader.load_detail(self.state.image, self.state.picture, view)
+
+    @Slot(object)
+    def _on_picture(self, picture: PictureData) -> None:
+        self.state = replace(self.state, picture=picture)
+        self.picture_changed.emit()
+        self.state_changed.emit()
+
+    @Slot(object)
+    def _on_maps(self, maps: Maps) -> None:
+        probability, heatmaps = maps
+        layer = self.state.layer if self.state.layer in heatmaps else next(reversed(heatmaps), "")
+        self.state = replace(self.state, probability=probability, heatmaps=heatmaps, layer=layer)
+        self.state_changed.emit()
+        if self.state.image is not None:
+            self.loader.count_areas(self.state.image, probability)
+        self._rest.start()
+        if self.state.heat:
+            self._need_heat()
+
+    @Slot(object)
+    def _on_areas(self, areas: Any) -> None:
+        self.state = replace(self.state, areas=areas)
+        self.state_changed.emit()
+
+    @Slot(object, float, int)
+    def _on_places(self, probability: ScoreMap, threshold: float, places: int) -> None:
+        if self.state.threshold == threshold and self.state.probability is probability:
+            self.state = replace(self.state, places=places)
+            self.state_changed.emit()
+
+    @Slot()
+    def _count_places(self) -> None:
+        """Count the mask's places at the threshold where the slider rests."""
+        state = self.state
+        if state.image is not None and state.probability is not None:
+            self.loader.count_places(state.image, state.probability, state.threshold)
+
+    # how it is shown
+
+    def show(self, **changes: Any) -> None:
+        """Change how the result is shown: threshold, mask, fill, heat, layer, colormap, opacity."""
+        self.state = replace(self.state, **changes)
+        if "threshold" in changes:
+            self.state = replace(self.state, places=None)
+            self._rest.start()
+        if changes.get("heat") or "layer" in changes:
+            self._need_heat()
+        self.state_changed.emit()
+
+    def _need_heat(self) -> None:
+        """Have the heat map made that is asked for but not there."""
+        image, result = self.state.image, self.state.result
+        if image is None or result is None or result.status != "analysed":
+            return
+        available = list(result.provenance.get("settings", {}).get("layers", []))
+        layer = self.state.layer or (available[-1] if available else "")
+        if not layer or layer in self.state.heatmaps or (result.id, layer) in self._explaining:
+            return
+        self._explaining.add((result.id, layer))
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> Any:
+            return self._handle.get().explain_image(image, layer, progress, cancel)
+
+        def done(maps: dict[str, ScoreMap]) -> None:
+            if self.state.result is not None and self.state.result.id == result.id:
+                self.state = replace(self.state, heatmaps={**self.state.heatmaps, **maps}, layer=layer)
+                self.state_changed.emit()
+
+        def ended() -> None:
+            self._explaining.discard((result.id, layer))
+
+        self._submit(self._analysis, work, done, self.progressed.emit, ended)
+
+    # analysis
+
+    def analyse(self, case_ids: Sequence[int]) -> None:
+        """Analyse cases one after another; each outcome is saved before the next begins."""
+        if not case_ids:
+            return
+
+        def saved(case_id: int, _: object) -> None:
+            self.case_saved.emit(case_id)
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> None:
+            from pathview.session import AnalyseOptions
+
+            self._handle.get().analyse_cases(case_ids, AnalyseOptions(), progress, cancel, saved)
+
+        self._submit(self._analysis, work, None, self.progressed.emit)
+
+    def analyse_new(self) -> None:
+        """Analyse every case that was never analysed."""
+        self._submit(self._store, lambda *_: self._handle.get().cases.new_case_ids(), self.analyse)
+
+    def state_pixel_size(self, mpp_um: float) -> None:
+        """Keep a pixel size for the image, and analyse it."""
+        image = self.state.image
+        if image is None:
+            return
+
+        def work(*_: Any) -> None:
+            session = self._handle.get()
+            session.cases.set_pixel_size(image.id, mpp_um, session.reader)
+
+        def done(_: object) -> None:
+            self.open_case(image.case_id)
+            self.analyse([image.case_id])
+
+        self._submit(self._store, work, done)
+
+    def cancel(self) -> None:
+        """Stop the analysis; what was saved stays."""
+        self._analysis.cancel_all()
+        self.progressed.emit(None)
+
+    # decisions
+
+    def decide(self, value: DecisionValue | None, note: str) -> None:
+        """Save a decision (None withdraws it); it is shown as saved once it is on disk."""
+        detail = self.state.detail
+        if detail is None:
+            return
+        case_id, context = detail.case.id, self.state.context()
+        self.saving.emit()
+
+        def done(_: object) -> None:
+            if self.state.detail is not None and self.state.detail.case.id == case_id:
+                self.undoable = value is not None
+            self.reload_case()
+            self.decided.emit()
+
+        self._submit(self._store, lambda *_: self._handle.get().decide(case_id, value, note, context), done)
+
+    # threads
+
+    def _submit(
+        self,
+        runner: JobRunner,
+        work: Callable[[ProgressSink, CancelToken], Any],
+        done: Callable[[Any], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        ended: Callable[[], None] | None = None,
+    ) -> Job:
+        return runner.submit(work, done, self._failed, progress, ended)
+
+    @Slot(object)
+    def _on_load_failed(self, error: Exception) -> None:
+        if self.state.picture is None:
+            self.state = replace(self.state, problem=str(error))
+            self.picture_changed.emit()
+        self._failed(error)
+
+    @Slot(object)
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, PathViewError):
+            self.said.emit(str(error))
+        else:
+            self.said.emit(f"{_BUG} ({error})" if isinstance(error, JobFailed) else _BUG)
+        self.state_changed.emit()
+
+    def _quiet(self) -> None:
+        if not self.analysing:
+            self.progressed.emit(None)
+
+    @Slot(bool)
+    def _on_analysis_busy(self, busy: bool) -> None:
+        if not busy:
+            self.progressed.emit(None)
+        self.state_changed.emit()

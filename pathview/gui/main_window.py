@@ -1,0 +1,439 @@
+"""The main window: puts panels and viewer together and passes signals between them. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Slot
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pathview import __version__
+from pathview.gui import theme as themes
+from pathview.gui.actions import build_actions
+from pathview.gui.desk import Desk
+from pathview.gui.panels.ai_panel import AiPanel
+from pathview.gui.panels.decision_panel import DecisionPanel
+from pathview.gui.panels.notices import Banner, EmptyState, KeyboardHelp
+from pathview.gui.panels.worklist import PAGE, WorklistPanel
+from pathview.gui.viewer.viewer import Viewer
+from pathview.images.formats import SUFFIXES
+from pathview.jobs import Progress
+from pathview.review.case import CaseRow, DecisionValue
+from pathview.settings import INVESTIGATIONAL, Settings
+
+if TYPE_CHECKING:  # see the desk
+    from pathview.session import Added
+
+_RECENT = 6
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What is kept between sittings, in Qt's own settings file."""
+
+    store: QSettings
+
+    @property
+    def theme(self) -> themes.ThemeName:
+        """The theme's name."""
+        return "light" if self.store.value("theme") == "light" else "dark"
+
+    def recent(self) -> list[str]:
+        """Paths that were opened lately and still exist, newest first."""
+        value = self.store.value("recent") or []
+        paths = [value] if isinstance(value, str) else list(value)
+        return [path for path in paths if Path(path).exists()][:_RECENT]
+
+    def add_recent(self, paths: list[Path]) -> None:
+        """Remember what was opened."""
+        new = [str(path) for path in paths]
+        self.store.setValue("recent", [*new, *(p for p in self.recent() if p not in new)][:_RECENT])
+
+
+class MainWindow(QMainWindow):
+    """Worklist on the left, viewer in the middle, model and decision on the right."""
+
+    def __init__(self, desk: Desk, preferences: Preferences, settings: Settings) -> None:
+        """Build all parts and connect them."""
+        super().__init__()
+        self.desk = desk
+        self._preferences = preferences
+        self._settings = settings
+        self.failed = False
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        self._application = application
+        self.theme_name = preferences.theme
+        theme = themes.apply(application, self.theme_name, settings)
+        self.setWindowTitle(f"PathView  ·  {INVESTIGATIONAL}")
+        self.setAcceptDrops(True)
+        self.worklist = WorklistPanel(theme)
+        self.viewer = Viewer()
+        self.ai = AiPanel(theme)
+        self.decision = DecisionPanel()
+        self.banner = Banner()
+        self.empty = EmptyState()
+        self._lay_out()
+        self.actions_by_id: dict[str, QAction] = build_actions(self, self._handlers())
+        self._recent_menu = self._build_recent_menu()
+        self._connect()
+        self._restore()
+        self._show_state()
+
+    # parts
+
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.viewer)
+        column.addWidget(self.banner)
+        column.addWidget(self._stack, 1)
+        right = QWidget()
+        right.setObjectName("panel")
+        side = QVBoxLayout(right)
+        side.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea()
+        scroll.setWidget(self.ai)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        side.addWidget(scroll, 1)
+        side.addWidget(self.decision)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (self.worklist, middle, right):
+            self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setCollapsible(1, False)
+        self._splitter.setSizes([300, 1100, 330])
+        self.worklist.setMinimumWidth(230)
+        right.setMinimumWidth(300)
+        self.setCentralWidget(self._splitter)
+        self._progress_words = QLabel("")
+        self._progress = QProgressBar()
+        self._progress.setFixedWidth(220)
+        self._progress.setTextVisible(False)
+        self._cancel = QPushButton("Cancel (Esc)")
+        for widget in (self._progress_words, self._progress, self._cancel):
+            widget.hide()
+            self.statusBar().addPermanentWidget(widget)
+        notice = QLabel(INVESTIGATIONAL)
+        notice.setObjectName("dim")
+        self.statusBar().addWidget(notice)
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().setContentsMargins(8, 0, 8, 0)
+        self.worklist.list.setFocus()
+
+    def _handlers(self) -> dict[str, Callable[..., object]]:
+        canvas = self.viewer.canvas
+        return {
+            "open_files": self._ask_files,
+            "open_folder": self._ask_folder,
+            "quit": self.close,
+            "next_case": lambda: self.worklist.step(1),
+            "previous_case": lambda: self.worklist.step(-1),
+            "next_image": lambda: self.desk.choose_image(self.desk.state.index + 1),
+            "previous_image": lambda: self.desk.choose_image(self.desk.state.index - 1),
+            "decide_positive": lambda: self._decide("positive"),
+            "decide_negative": lambda: self._decide("negative"),
+            "decide_cant_tell": lambda: self._decide("cant_tell"),
+            "undo_decision": self._undo,
+            "focus_note": self.decision.note.setFocus,
+            "analyse_case": self._analyse_case,
+            "analyse_selection": self._analyse_selection,
+            "analyse_all": self.desk.analyse_new,
+            "cancel": self.desk.cancel,
+            "fit": canvas.fit,
+            "one_to_one": canvas.one_to_one,
+            "zoom_in": lambda: canvas.zoom(1.25),
+            "zoom_out": lambda: canvas.zoom(0.8),
+            "next_voi": self.viewer.next_voi,
+            "reset_window": self.viewer.reset_window,
+            "invert": self.viewer.invert,
+            "mask": lambda on: self.desk.show(mask=on),
+            "fill": lambda on: self.desk.show(fill=on),
+            "heat": lambda on: self.desk.show(heat=on),
+            "threshold_down": lambda: self.ai.step_threshold(-0.02),
+            "threshold_up": lambda: self.ai.step_threshold(0.02),
+            "theme": self._switch_theme,
+            "keys": lambda: KeyboardHelp(self).exec(),
+            "about": self._about,
+        }
+
+    def _connect(self) -> None:
+        desk, worklist, ai = self.desk, self.worklist, self.ai
+        desk.state_changed.connect(self._show_state)
+        desk.picture_changed.connect(self._show_picture)
+        desk.loader.detail_loaded.connect(self.viewer.canvas.add_detail)
+        desk.worklist_ready.connect(self._show_worklist)
+        desk.page_ready.connect(worklist.model.append)
+        desk.added.connect(self._on_added)
+        desk.said.connect(self.banner.say)
+        desk.start_failed.connect(self._fail)
+        desk.progressed.connect(self._show_progress)
+        desk.saving.connect(self.decision.show_saving)
+        desk.decided.connect(self.refresh)
+        desk.case_saved.connect(self._on_case_saved)
+        worklist.case_chosen.connect(self._open_case)
+        worklist.query_changed.connect(self.refresh)
+        worklist.more_wanted.connect(self._load_page)
+        worklist.analyse_selection.connect(self._analyse_selection)
+        worklist.analyse_all.connect(desk.analyse_new)
+        self.viewer.image_chosen.connect(desk.choose_image)
+        self.viewer.detail_wanted.connect(desk.want_detail)
+        ai.threshold_moved.connect(self._move_threshold)
+        ai.mask_toggled.connect(self.actions_by_id["mask"].setChecked)
+        ai.fill_toggled.connect(self.actions_by_id["fill"].setChecked)
+        ai.heat_toggled.connect(self.actions_by_id["heat"].setChecked)
+        ai.layer_chosen.connect(self._choose_layer)
+        ai.colormap_chosen.connect(self._choose_colormap)
+        ai.opacity_changed.connect(self._choose_opacity)
+        ai.analyse_asked.connect(self._analyse_case)
+        ai.pixel_size_stated.connect(desk.state_pixel_size)
+        self.decision.decided.connect(self._decide)
+        self.decision.undone.connect(self._undo)
+        self._cancel.clicked.connect(desk.cancel)
+        self.empty.open_files.connect(self._ask_files)
+        self.empty.open_folder.connect(self._ask_folder)
+        self.empty.open_recent.connect(self._open_recent)
+        self.empty.open_samples.connect(desk.add_samples)
+
+    # what the desk says
+
+    @Slot()
+    def _show_state(self) -> None:
+        state, desk = self.desk.state, self.desk
+        result, picture = state.result, state.picture
+        busy = desk.analysing and result is None
+        self.ai.show_result(result, state.image is not None, busy)
+        self.ai.show_probability(state.probability)
+        self.ai.show_threshold(state.threshold)
+        spacing = picture.info.spacing if picture is not None else None
+        self.ai.show_area(state.area_px, spacing.pixel_area_mm2 if spacing else None, state.places)
+        self.ai.show_switches(state.mask, state.fill, state.heat)
+        making = state.heat and state.layer not in state.heatmaps and desk.analysing
+        self.ai.show_heat_words("The heat map is being made ..." if making else None)
+        self.decision.show_case(state.detail, desk.undoable)
+        self.actions_by_id["undo_decision"].setEnabled(desk.undoable)
+        if state.detail is not None:
+            self.viewer.strip.show_images(state.detail.images, state.index)
+        if picture is not None:
+            self.viewer.canvas.set_overlay(state.overlay)
+
+    @Slot()
+    def _show_picture(self) -> None:
+        state = self.desk.state
+        message = state.problem or ("Opening ..." if state.image is not None else "")
+        self.viewer.set_picture(state.picture, state.image.title if state.image else "", message)
+        self.actions_by_id["invert"].setChecked(False)
+        if state.picture is not None and state.picture.info.notices and not self.banner.text:
+            self.banner.say("  ".join(state.picture.info.notices))
+
+    @Slot(object, int)
+    def _show_worklist(self, rows: list[CaseRow], total: int) -> None:
+        detail = self.desk.state.detail
+        self.worklist.show_rows(rows, total, detail.case.id if detail is not None else None)
+        empty = total == 0 and not self.worklist.search
+        self._stack.setCurrentIndex(0 if empty else 1)
+        if empty:
+            self.empty.show_recent(self._preferences.recent())
+        elif detail is None and rows:
+            self.worklist.choose(rows[0].id)
+
+    @Slot(object)
+    def _show_progress(self, step: Progress | None) -> None:
+        visible = step is not None
+        for widget in (self._progress_words, self._progress, self._cancel):
+            widget.setVisible(visible)
+        if step is not None:
+            self._progress_words.setText(step.message)
+            self._progress.setRange(0, 1000 if step.fraction is not None else 0)
+            self._progress.setValue(round(1000 * (step.fraction or 0)))
+
+    @Slot(object)
+    def _on_added(self, found: Added) -> None:
+        self.refresh()
+        if found.case_ids:
+            self._open_case(found.case_ids[0])
+        if found.problems:
+            more = f"  (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
+            self.banner.say(found.problems[0] + more)
+
+    @Slot(int)
+    def _on_case_saved(self, case_id: int) -> None:
+        self.refresh()
+        detail = self.desk.state.detail
+        if detail is not None and detail.case.id == case_id:
+            self.desk.reload_case()
+
+    @Slot(object)
+    def _fail(self, error: Exception) -> None:
+        """Without a store nothing can be kept, so nothing is begun."""
+        self.failed = True
+        QMessageBox.critical(self, "PathView", str(error))
+        self.close()
+
+    # what the reader does
+
+    @Slot()
+    def refresh(self) -> None:
+        """Load the first page of the worklist again."""
+        limit = max(PAGE, self.worklist.model.rowCount())
+        self.desk.load_worklist(self.worklist.order, self.worklist.search, limit)
+
+    @Slot(int)
+    def _load_page(self, offset: int) -> None:
+        self.desk.load_page(self.worklist.order, self.worklist.search, PAGE, offset)
+
+    @Slot(int)
+    def _open_case(self, case_id: int) -> None:
+        self.banner.hide()
+        self.decision.show_note("")
+        self.desk.open_case(case_id)
+
+    @Slot(str)
+    def _decide(self, value: DecisionValue) -> None:
+        if self.desk.state.detail is not None:
+            self.desk.decide(value, self.decision.note.toPlainText().strip())
+
+    @Slot()
+    def _undo(self) -> None:
+        if self.desk.undoable:
+            self.desk.decide(None, "")
+
+    @Slot()
+    def _analyse_case(self) -> None:
+        if self.desk.state.detail is not None:
+            self.desk.analyse([self.desk.state.detail.case.id])
+
+    @Slot()
+    def _analyse_selection(self) -> None:
+        self.desk.analyse(self.worklist.selected_ids())
+
+    @Slot(float)
+    def _move_threshold(self, threshold: float) -> None:
+        self.desk.show(threshold=threshold)
+
+    @Slot(str)
+    def _choose_layer(self, layer: str) -> None:
+        self.desk.show(layer=layer)
+
+    @Slot(str)
+    def _choose_colormap(self, name: str) -> None:
+        self.desk.show(colormap=name)
+
+    @Slot(float)
+    def _choose_opacity(self, opacity: float) -> None:
+        self.desk.show(opacity=opacity)
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Add images to the worklist and open the first of them."""
+        self._preferences.add_recent(paths)
+        self._fill_recent_menu()
+        self.desk.add(paths)
+
+    @Slot()
+    def _ask_files(self) -> None:
+        endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
+        names, _ = QFileDialog.getOpenFileNames(self, "Open images", "", f"Images ({endings});;All files (*)")
+        if names:
+            self.open_paths([Path(name) for name in names])
+
+    @Slot()
+    def _ask_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a folder of images")
+        if name:
+            self.open_paths([Path(name)])
+
+    @Slot(str)
+    def _open_recent(self, path: str) -> None:
+        self.open_paths([Path(path)])
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    # the frame
+
+    def _build_recent_menu(self) -> QMenu:
+        menu = QMenu("Open recent", self)
+        file_menu = self.actions_by_id["quit"].associatedObjects()
+        target = next(owner for owner in file_menu if isinstance(owner, QMenu))
+        target.insertMenu(self.actions_by_id["quit"], menu)
+        self._recent_menu = menu
+        self._fill_recent_menu()
+        return menu
+
+    def _fill_recent_menu(self) -> None:
+        self._recent_menu.clear()
+        for path in self._preferences.recent():
+            self._recent_menu.addAction(path).triggered.connect(self._on_recent)
+        self._recent_menu.setEnabled(not self._recent_menu.isEmpty())
+
+    @Slot()
+    def _on_recent(self) -> None:
+        sender: Any = self.sender()
+        self.open_paths([Path(sender.text())])
+
+    @Slot()
+    def _switch_theme(self) -> None:
+        self.theme_name = "light" if self.theme_name == "dark" else "dark"
+        self._preferences.store.setValue("theme", self.theme_name)
+        theme = themes.apply(self._application, self.theme_name, self._settings)
+        self.worklist.set_theme(theme)
+        self.ai.set_theme(theme)
+        self._show_state()
+
+    @Slot()
+    def _about(self) -> None:
+        words = (
+            f"<b>PathView {__version__}</b><p>{INVESTIGATIONAL}.</p>"
+            "<p>A second reader for breast imaging: a mask, a place, and an honest "
+            "<i>not sure, look here</i>. The person decides.</p>"
+            "<p>Nothing leaves this computer.</p>"
+        )
+        QMessageBox.about(self, "About PathView", words)
+
+    def _restore(self) -> None:
+        geometry, splitter = (self._preferences.store.value(key) for key in ("geometry", "splitter"))
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        else:
+            self.resize(1600, 950)
+        if isinstance(splitter, QByteArray):
+            self._splitter.restoreState(splitter)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the frame, end the threads and the children."""
+        self._preferences.store.setValue("geometry", self.saveGeometry())
+        self._preferences.store.setValue("splitter", self._splitter.saveState())
+        self.desk.close()
+        super().closeEvent(event)

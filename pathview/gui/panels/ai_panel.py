@@ -1,0 +1,280 @@
+"""What the model says of the image on the canvas: score, reasons, mask and heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pathview.gui.panels.score_band import ColorBar, MapHistogram, ScoreBand
+from pathview.gui.theme import Theme, label_color
+from pathview.images.render import COLORMAPS
+from pathview.results.mask import AREA_STEPS
+from pathview.results.result import ScoreMap
+from pathview.review.case import ResultRow, score_words
+
+_LABEL_HEADINGS = {
+    "positive": "Positive",
+    "negative": "Negative",
+    "not_sure": "Not sure: look here",
+    "not_analysed": "Not analysed",
+}
+
+
+class AiPanel(QWidget):
+    """Shows one result; every control only asks, the desk changes."""
+
+    threshold_moved = Signal(float)
+    mask_toggled = Signal(bool)
+    fill_toggled = Signal(bool)
+    heat_toggled = Signal(bool)
+    layer_chosen = Signal(str)
+    colormap_chosen = Signal(str)
+    opacity_changed = Signal(float)
+    analyse_asked = Signal()
+    pixel_size_stated = Signal(float)
+
+    def __init__(self, theme: Theme) -> None:
+        """Nothing analysed yet."""
+        super().__init__()
+        self.setObjectName("panel")
+        self._theme = theme
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(6)
+        heading = QLabel("Model")
+        heading.setObjectName("heading")
+        layout.addWidget(heading)
+        self._build_verdict(layout)
+        self._build_mask(layout)
+        self._build_heat(layout)
+        self._source = QLabel("")
+        self._source.setObjectName("dim")
+        self._source.setWordWrap(True)
+        self._source.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(self._source)
+        layout.addStretch(1)
+        self.show_result(None, False)
+
+    def _build_verdict(self, layout: QVBoxLayout) -> None:
+        self._label = QLabel("")
+        self._label.setObjectName("verdict")
+        self._label.setWordWrap(True)
+        self._score = QLabel("")
+        self._score.setWordWrap(True)
+        self._band = ScoreBand(self._theme)
+        self._reasons = QLabel("")
+        self._reasons.setWordWrap(True)
+        self._reasons.setTextFormat(Qt.TextFormat.RichText)
+        self._analyse = QPushButton("Analyse this case  (A)")
+        self._analyse.clicked.connect(self.analyse_asked)
+        self._pixel_size = QDoubleSpinBox()
+        self._pixel_size.setRange(0.01, 500.0)
+        self._pixel_size.setDecimals(3)
+        self._pixel_size.setSuffix(" µm a pixel")
+        self._pixel_size.setValue(0.25)
+        self._pixel_size.setAccessibleName("Pixel size in micrometres")
+        self._state_size = QPushButton("Use and analyse")
+        self._state_size.clicked.connect(self._on_pixel_size)
+        self._size_row = QWidget()
+        row = QHBoxLayout(self._size_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._pixel_size, 1)
+        row.addWidget(self._state_size)
+        for widget in (self._label, self._score, self._band, self._reasons, self._size_row, self._analyse):
+            layout.addWidget(widget)
+
+    def _build_mask(self, layout: QVBoxLayout) -> None:
+        self._mask_group = QWidget()
+        group = QVBoxLayout(self._mask_group)
+        group.setContentsMargins(0, 8, 0, 0)
+        group.setSpacing(4)
+        title = QHBoxLayout()
+        self._mask = QCheckBox("Mask")
+        self._mask.setChecked(True)
+        self._mask.setToolTip("Show the mask (M)")
+        self._fill = QCheckBox("filled")
+        self._fill.setToolTip("Fill the mask (L)")
+        title.addWidget(self._mask)
+        title.addWidget(self._fill)
+        title.addStretch(1)
+        self._threshold_words = QLabel("")
+        title.addWidget(self._threshold_words)
+        self._histogram = MapHistogram(self._theme)
+        self._threshold = QSlider(Qt.Orientation.Horizontal)
+        self._threshold.setRange(0, AREA_STEPS)
+        self._threshold.setPageStep(50)
+        self._threshold.setAccessibleName("Threshold")
+        self._threshold.setToolTip("Threshold of the mask (, and .)")
+        self._area = QLabel("")
+        group.addLayout(title)
+        group.addWidget(self._histogram)
+        group.addWidget(self._threshold)
+        group.addWidget(self._area)
+        layout.addWidget(self._mask_group)
+        self._threshold.valueChanged.connect(self._on_threshold)
+        self._mask.toggled.connect(self.mask_toggled)
+        self._fill.toggled.connect(self.fill_toggled)
+
+    def _build_heat(self, layout: QVBoxLayout) -> None:
+        self._heat_group = QWidget()
+        group = QFormLayout(self._heat_group)
+        group.setContentsMargins(0, 8, 0, 0)
+        group.setVerticalSpacing(5)
+        self._heat = QCheckBox("Heat map")
+        self._heat.setToolTip("Show the heat map (H)")
+        self._layer = QComboBox()
+        self._layer.setAccessibleName("Layer of the heat map")
+        self._colormap = QComboBox()
+        self._colormap.addItems(list(COLORMAPS))
+        self._colormap.setAccessibleName("Colours of the heat map")
+        self._opacity = QSlider(Qt.Orientation.Horizontal)
+        self._opacity.setRange(5, 100)
+        self._opacity.setValue(60)
+        self._opacity.setAccessibleName("Opacity of the heat map")
+        self._bar = ColorBar(self._theme, "inferno")
+        self._heat_words = QLabel("Model attention, not a lesion outline.")
+        self._heat_words.setObjectName("dim")
+        self._heat_words.setWordWrap(True)
+        group.addRow(self._heat)
+        group.addRow("Layer", self._layer)
+        group.addRow("Colours", self._colormap)
+        group.addRow("Opacity", self._opacity)
+        group.addRow(self._bar)
+        group.addRow(self._heat_words)
+        layout.addWidget(self._heat_group)
+        self._heat.toggled.connect(self.heat_toggled)
+        self._layer.textActivated.connect(self.layer_chosen)
+        self._colormap.textActivated.connect(self._on_colormap)
+        self._opacity.valueChanged.connect(self._on_opacity)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self._theme = theme
+        for widget in (self._band, self._histogram, self._bar):
+            widget.theme = theme
+            widget.update()
+
+    def show_result(self, result: ResultRow | None, has_image: bool, busy: bool = False) -> None:
+        """Show another result, or that there is none yet, or that there can be none."""
+        analysed = result is not None and result.status == "analysed"
+        key = (result.label if analysed else "not_analysed") if result is not None else None
+        words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "No image")
+        self._label.setText("Analysing ..." if busy else words)
+        self._label.setStyleSheet(f"color: {label_color(self._theme, key)}")
+        self._score.setVisible(analysed)
+        self._band.setVisible(analysed)
+        self._mask_group.setVisible(analysed)
+        self._heat_group.setVisible(analysed)
+        self._source.setVisible(analysed)
+        asks_for_size = not analysed and result is not None and "no pixel size" in (result.reason or "")
+        self._size_row.setVisible(asks_for_size)
+        self._analyse.setVisible(has_image and not busy and not analysed and not asks_for_size)
+        self._reasons.setText(_reason_list(result))
+        self._reasons.setVisible(bool(self._reasons.text()))
+        if result is None or not analysed:
+            return
+        self._score.setText(f"<b>{score_words(result.score or 0.0)}</b> &nbsp;{result.score_name}")
+        self._band.show_result(result)
+        weights = str(result.provenance.get("weights_sha256", ""))[:8]
+        runtime = result.provenance.get("runtime", "")
+        self._source.setText(f"{result.recipe}, weights {weights}, {runtime}")
+        self._show_layers(result)
+
+    def show_probability(self, probability: ScoreMap | None) -> None:
+        """Draw the histogram of another map."""
+        self._histogram.show_map(probability.values if probability is not None else None)
+
+    def show_threshold(self, threshold: float) -> None:
+        """Set slider, line and words without asking for a change."""
+        self._threshold.blockSignals(True)
+        self._threshold.setValue(round(threshold * AREA_STEPS))
+        self._threshold.blockSignals(False)
+        self._histogram.show_threshold(threshold)
+        self._threshold_words.setText(f"threshold <b>{threshold:.3f}</b>")
+
+    def show_area(self, area_px: int | None, pixel_area_mm2: float | None, places: int | None) -> None:
+        """The mask's area now, and in how many places it lies (None: being counted)."""
+        if area_px is None:
+            self._area.setText("measuring ...")
+            return
+        size = f"{area_px * pixel_area_mm2:,.1f} mm²  =  " if pixel_area_mm2 is not None else ""
+        where = "..." if places is None else f"{places} place{'s' if places != 1 else ''}"
+        self._area.setText(f"{size}{area_px:,} px,  {where}")
+
+    def show_switches(self, mask: bool, fill: bool, heat: bool) -> None:
+        """Follow the menu's own switches."""
+        for box, on in ((self._mask, mask), (self._fill, fill), (self._heat, heat)):
+            box.blockSignals(True)
+            box.setChecked(on)
+            box.blockSignals(False)
+        for widget in (self._layer, self._colormap, self._opacity, self._bar):
+            widget.setEnabled(heat)
+
+    def show_heat_words(self, words: str | None) -> None:
+        """Say what the heat map is, or that it is being made."""
+        self._heat_words.setText(words or "Model attention, not a lesion outline.")
+
+    @property
+    def layer(self) -> str:
+        """The layer that is chosen."""
+        return self._layer.currentText()
+
+    def step_threshold(self, by: float) -> None:
+        """Move the threshold by a step, as the keys do."""
+        self._threshold.setValue(self._threshold.value() + round(by * AREA_STEPS))
+
+    def _show_layers(self, result: ResultRow) -> None:
+        available = list(result.provenance.get("settings", {}).get("layers", [])) or list(result.layers)
+        current = self._layer.currentText()
+        self._layer.clear()
+        self._layer.addItems(available)
+        preferred: Sequence[str] = [current, *result.layers[-1:], *available[-1:]]
+        for name in preferred:
+            if name in available:
+                self._layer.setCurrentText(name)
+                return
+
+    @Slot(int)
+    def _on_threshold(self, value: int) -> None:
+        threshold = value / AREA_STEPS
+        self.show_threshold(threshold)
+        self.threshold_moved.emit(threshold)
+
+    @Slot(str)
+    def _on_colormap(self, name: str) -> None:
+        self._bar.set_colormap(name)
+        self.colormap_chosen.emit(name)
+
+    @Slot(int)
+    def _on_opacity(self, value: int) -> None:
+        self.opacity_changed.emit(value / 100)
+
+    @Slot()
+    def _on_pixel_size(self) -> None:
+        self.pixel_size_stated.emit(self._pixel_size.value())
+
+
+def _reason_list(result: ResultRow | None) -> str:
+    if result is None:
+        return ""
+    if result.status != "analysed":
+        return _escaped(result.reason or "")
+    items = "".join(f"<li>{_escaped(sentence)}</li>" for _, sentence in result.flags)
+    return f"<ul style='margin-left:-24px'>{items}</ul>" if items else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

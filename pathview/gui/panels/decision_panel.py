@@ -1,0 +1,93 @@
+"""What the reader decides: three answers, one key each, and a note."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from pathview.gui.theme import LABEL_WORDS
+from pathview.review.case import CaseDetail, DecisionRow, DecisionValue
+
+_BUTTONS: tuple[tuple[DecisionValue, str], ...] = (
+    ("positive", "Positive\n(P)"),
+    ("cant_tell", "Can't tell\n(C)"),
+    ("negative", "Negative\n(N)"),
+)
+
+
+class DecisionPanel(QWidget):
+    """Asks for a decision to be saved; shows it as saved only when told so."""
+
+    decided = Signal(str)
+    undone = Signal()
+
+    def __init__(self) -> None:
+        """No case yet."""
+        super().__init__()
+        self.setObjectName("panel")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 12)
+        heading = QLabel("Your decision")
+        heading.setObjectName("heading")
+        layout.addWidget(heading)
+        row = QHBoxLayout()
+        self._buttons: dict[str, QPushButton] = {}
+        for value, words in _BUTTONS:
+            button = QPushButton(words)
+            button.setCheckable(True)
+            button.setObjectName("decision")
+            button.setProperty("state", value)
+            button.setAccessibleName(f"Decide {LABEL_WORDS[value]}")
+            button.setMinimumHeight(48)
+            button.clicked.connect(self._clicked)
+            self._buttons[value] = button
+            row.addWidget(button)
+        layout.addLayout(row)
+        self.note = QPlainTextEdit()
+        self.note.setPlaceholderText("Note (Ctrl+N); saved with the decision")
+        self.note.setFixedHeight(64)
+        self.note.setTabChangesFocus(True)
+        self.note.setAccessibleName("Note")
+        layout.addWidget(self.note)
+        bottom = QHBoxLayout()
+        self._state = QLabel("")
+        self._state.setObjectName("dim")
+        self._state.setWordWrap(True)
+        self._undo = QPushButton("Undo (U)")
+        self._undo.clicked.connect(self.undone)
+        bottom.addWidget(self._state, 1)
+        bottom.addWidget(self._undo, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(bottom)
+        self.show_case(None, False)
+
+    def show_case(self, case: CaseDetail | None, can_undo: bool) -> None:
+        """Show what is saved for a case."""
+        latest = case.decisions[-1] if case is not None and case.decisions else None
+        value = latest.value if latest is not None else None
+        self.setEnabled(case is not None)
+        for name, button in self._buttons.items():
+            button.setChecked(name == value)
+        self._undo.setVisible(can_undo)
+        self._state.setText(_state_words(latest) if case is not None else "")
+
+    def show_note(self, text: str) -> None:
+        """Put the note of another case in place."""
+        self.note.setPlainText(text)
+
+    def show_saving(self) -> None:
+        """The decision is on its way to the disk."""
+        self._state.setText("Saving ...")
+
+    def _clicked(self) -> None:
+        button = self.sender()
+        value = next(value for value, known in self._buttons.items() if known is button)
+        self.decided.emit(value)
+
+
+def _state_words(latest: DecisionRow | None) -> str:
+    if latest is None:
+        return "Not decided yet."
+    when = f"{latest.created.astimezone():%Y-%m-%d %H:%M}"
+    if latest.value is None:
+        return f"Withdrawn by {latest.reader}, {when}."
+    return f"Saved: {LABEL_WORDS[latest.value]}, {latest.reader}, {when}."

@@ -1,0 +1,284 @@
+"""The worklist: cases in an order, paged by the database, each with state, score and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pathview.gui.theme import LABEL_WORDS, Theme, label_color
+from pathview.review.case import CaseRow, Order, score_words
+
+PAGE = 200
+ORDERS: tuple[tuple[Order, str], ...] = (
+    ("uncertain", "Not sure first"),
+    ("score", "Highest score first"),
+    ("newest", "Newest first"),
+    ("name", "By name"),
+)
+Index = QModelIndex | QPersistentModelIndex
+CaseRole = Qt.ItemDataRole.UserRole
+
+
+class WorklistModel(QAbstractListModel):
+    """Rows as they arrive; asks for the next page when the view nears the end."""
+
+    def __init__(self, fetch: Callable[[int], None]) -> None:
+        """``fetch(offset)`` asks for a page, which comes by :meth:`append`."""
+        super().__init__()
+        self._rows: list[CaseRow] = []
+        self._total = 0
+        self._fetch = fetch
+        self._asked = False
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
+        """Rows that are here."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def canFetchMore(self, parent: Index) -> bool:
+        """Whether the store has more."""
+        return not self._asked and len(self._rows) < self._total
+
+    def fetchMore(self, parent: Index) -> None:
+        """Ask for the next page."""
+        self._asked = True
+        self._fetch(len(self._rows))
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Words for screen readers, the row itself for the delegate."""
+        row = self._rows[index.row()]
+        if role == CaseRole:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.title
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return f"{row.title}: {state_words(row)}"
+        return None
+
+    def reset(self, rows: list[CaseRow], total: int) -> None:
+        """Begin anew with the first page."""
+        self.beginResetModel()
+        self._rows, self._total, self._asked = list(rows), total, False
+        self.endResetModel()
+
+    def append(self, rows: list[CaseRow]) -> None:
+        """Add a page."""
+        self._asked = False
+        known = {row.id for row in self._rows}
+        new = [row for row in rows if row.id not in known]
+        if new:
+            self.beginInsertRows(QModelIndex(), len(self._rows), len(self._rows) + len(new) - 1)
+            self._rows += new
+            self.endInsertRows()
+        else:
+            self._total = len(self._rows)
+
+    def row_of(self, case_id: int) -> int | None:
+        """Where a case stands, or None while it is not here."""
+        return next((i for i, row in enumerate(self._rows) if row.id == case_id), None)
+
+    @property
+    def total(self) -> int:
+        """How many cases the store has."""
+        return self._total
+
+
+def state_words(row: CaseRow) -> str:
+    """A case's state in words, decision first."""
+    parts = [f"decided {LABEL_WORDS[row.decision]}"] if row.decision else []
+    parts.append(f"model: {LABEL_WORDS[row.label]}" if row.label else "not analysed yet")
+    if row.score is not None:
+        parts.append(f"score {score_words(row.score)}")
+    if row.flags:
+        parts.append(f"{row.flags} flag{'s' if row.flags > 1 else ''}")
+    return ", ".join(parts)
+
+
+class _CaseDelegate(QStyledItemDelegate):
+    """Two lines a case: its name and decision; below, the model's word, score and flags."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(120, 52)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row: CaseRow = index.data(CaseRole)
+        theme = self.theme
+        rect: QRect = option.rect
+        state = option.state
+        font: QFont = option.font
+        painter.save()
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(theme.selected))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(theme.hover))
+        color = QColor(label_color(theme, row.label))
+        painter.fillRect(rect.left(), rect.top() + 5, 4, rect.height() - 10, color)
+        inner = rect.adjusted(14, 7, -10, -6)
+        top = QRect(inner.left(), inner.top(), inner.width(), inner.height() // 2)
+        below = QRect(inner.left(), inner.top() + inner.height() // 2, inner.width(), inner.height() // 2)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        decision = f"✓ {LABEL_WORDS[row.decision]}" if row.decision else ""
+        painter.setFont(font)
+        painter.setPen(QColor(label_color(theme, row.decision)))
+        painter.drawText(top, right, decision)
+        taken = painter.fontMetrics().horizontalAdvance(decision) + 10 if decision else 0
+        name_font = QFont(font)
+        name_font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(name_font)
+        painter.setPen(QColor(theme.text))
+        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideMiddle, top.width() - taken)
+        painter.drawText(top, left, title)
+        painter.setFont(font)
+        painter.setPen(color)
+        painter.drawText(below, left, LABEL_WORDS[row.label])
+        painter.setPen(QColor(theme.dim))
+        painter.drawText(below, right, _facts(row))
+        painter.restore()
+
+
+def _facts(row: CaseRow) -> str:
+    parts = []
+    if row.images > 1:
+        parts.append(f"{row.images} images")
+    if row.score is not None:
+        parts.append(f"score {score_words(row.score)}")
+    if row.flags:
+        parts.append(f"⚑ {row.flags}")
+    return "   ".join(parts)
+
+
+class WorklistPanel(QWidget):
+    """The list with its order, its search, and the buttons that analyse."""
+
+    case_chosen = Signal(int)
+    query_changed = Signal()
+    """Another order or search: the first page is wanted."""
+    more_wanted = Signal(int)
+    analyse_selection = Signal()
+    analyse_all = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        """An empty list."""
+        super().__init__()
+        self.setObjectName("panel")
+        self.model = WorklistModel(self.more_wanted.emit)
+        self._delegate = _CaseDelegate(theme)
+        self._order = QComboBox()
+        for order, words in ORDERS:
+            self._order.addItem(words, order)
+        self._order.setAccessibleName("Order of the worklist")
+        self._search = QLineEdit()
+        self._search.setPlaceholderText("Search")
+        self._search.setClearButtonEnabled(True)
+        self._search.setAccessibleName("Search in the worklist")
+        self.list = QListView()
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(self._delegate)
+        self.list.setMouseTracking(True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setAccessibleName("Worklist")
+        self._count = QLabel("")
+        self._count.setObjectName("dim")
+        self._selected_button = QPushButton("Analyse selected")
+        self._all_button = QPushButton("Analyse all new")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._selected_button)
+        buttons.addWidget(self._all_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 10, 10, 10)
+        heading = QLabel("Worklist")
+        heading.setObjectName("heading")
+        layout.addWidget(heading)
+        layout.addWidget(self._order)
+        layout.addWidget(self._search)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self._count)
+        layout.addLayout(buttons)
+        self._order.currentIndexChanged.connect(self._on_query)
+        self._search.textChanged.connect(self._on_query)
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self._selected_button.clicked.connect(self.analyse_selection)
+        self._all_button.clicked.connect(self.analyse_all)
+
+    @property
+    def order(self) -> Order:
+        """The order that is chosen."""
+        order: Order = self._order.currentData()
+        return order
+
+    @property
+    def search(self) -> str:
+        """What is searched for."""
+        return self._search.text().strip()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self._delegate.theme = theme
+        self.list.viewport().update()
+
+    def show_rows(self, rows: list[CaseRow], total: int, current: int | None) -> None:
+        """Show a first page, keeping the current case chosen without opening it again."""
+        selection = self.list.selectionModel()
+        selection.blockSignals(True)
+        self.model.reset(rows, total)
+        if current is not None and (row := self.model.row_of(current)) is not None:
+            self.list.setCurrentIndex(self.model.index(row))
+        selection.blockSignals(False)
+        decided = sum(row.decision is not None for row in rows)
+        unsure = sum(row.label == "not_sure" and row.decision is None for row in rows)
+        words = f"{total} case{'s' if total != 1 else ''}"
+        if total <= len(rows):
+            words += f"  ·  {unsure} not sure  ·  {decided} decided"
+        self._count.setText(words)
+        self._all_button.setEnabled(total > 0)
+        self._selected_button.setEnabled(total > 0)
+        self.list.viewport().update()
+
+    def selected_ids(self) -> list[int]:
+        """Ids of the selected cases, in the list's order."""
+        rows = sorted(index.row() for index in self.list.selectedIndexes())
+        return [self.model.index(row).data(CaseRole).id for row in rows]
+
+    def choose(self, case_id: int) -> None:
+        """Make a case current, which opens it."""
+        row = self.model.row_of(case_id)
+        if row is not None:
+            self.list.setCurrentIndex(self.model.index(row))
+
+    def step(self, by: int) -> None:
+        """Go to the next or previous case."""
+        count = self.model.rowCount()
+        if count:
+            row = min(count - 1, max(0, self.list.currentIndex().row() + by))
+            self.list.setCurrentIndex(self.model.index(row))
+
+    @Slot()
+    def _on_query(self) -> None:
+        self.query_changed.emit()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_current(self, current: QModelIndex, _: QModelIndex) -> None:
+        if current.isValid():
+            self.case_chosen.emit(current.data(CaseRole).id)

@@ -1,0 +1,278 @@
+"""What the canvas paints, as arrays: cut to the view, brought to its size, then coloured. No Qt here.
+
+Only the visible part is ever touched, at the resolution of the screen. Each stage is kept until what it
+depends on changes: dragging a window looks codes up again, moving the threshold only redraws the outline.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pathview.geometry import Region, Size
+from pathview.images.intensity import Voi
+from pathview.images.pyramid import Patch, PictureData
+from pathview.images.render import heat_tables
+from pathview.results.result import ScoreMap
+
+Bgra = npt.NDArray[np.uint8]
+OUTLINE_BGRA = (71, 209, 255, 255)
+_NEAREST_FROM = 6.0
+"""Screen pixels an image pixel from which pixels are shown as squares."""
+_FILL_OPACITY = 0.35
+_LINE = np.ones((5, 5), np.uint8)
+SURROUND_BGRA = (20, 17, 15, 255)
+"""The canvas beyond the image."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of level 0 the screen shows: its left upper corner, and screen pixels a level-0 pixel."""
+
+    x: float
+    y: float
+    scale: float
+    width: int
+    height: int
+    """Of the screen, in device pixels."""
+
+
+@dataclass(frozen=True)
+class Tone:
+    """How codes become grey."""
+
+    voi: Voi | None = None
+    """None: the file's first choice."""
+    invert: bool = False
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What lies over the image."""
+
+    probability: ScoreMap | None = None
+    threshold: float = 0.5
+    mask: bool = True
+    fill: bool = False
+    """Fill the mask, beside its outline."""
+    heat: ScoreMap | None = None
+    colormap: str = "inferno"
+    opacity: float = 0.6
+
+
+class _Same:
+    """A key that equals only keys for the very same object, and keeps it alive so that no other takes its id."""
+
+    def __init__(self, thing: object) -> None:
+        self._thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._thing is self._thing
+
+    def __hash__(self) -> int:
+        return id(self._thing)
+
+
+class Compositor:
+    """Composes the visible part of one picture."""
+
+    def __init__(self, data: PictureData) -> None:
+        """For one frame of one image."""
+        self.data = data
+        self._detail: Patch | None = None
+        self._stages: dict[str, tuple[Hashable, Any]] = {}
+
+    def add_detail(self, patch: Patch) -> None:
+        """Finer pixels of a region, in place of those before."""
+        self._detail = patch
+
+    def needs_detail(self, view: View) -> bool:
+        """Whether the screen could show more than what is here."""
+        if not self.data.partial:
+            return False
+        wanted = max(1.0, 1 / view.scale)
+        if self.data.levels[0].downsample <= wanted * 1.2:
+            return False
+        return self._detail is None or not _covers(self._detail, view, wanted, self.data.info.size)
+
+    def compose(self, view: View, tone: Tone, overlay: Overlay) -> Bgra:
+        """The screen's pixels: uint8 [height, width, 4] in BGRA order, ready for a 32-bit QImage."""
+        below: Hashable = (view, _Same(self._detail), tone)
+        pixels: Bgra = self._kept("toned", below, lambda: self._toned(view, tone))
+        if overlay.heat is not None:
+            below = (below, _Same(overlay.heat), overlay.colormap, overlay.opacity)
+            pixels = self._kept("heated", below, lambda: self._heated(pixels, view, overlay))
+        if overlay.probability is None or not overlay.mask:
+            return pixels
+        canvas = pixels.copy()
+        self._lay_mask(canvas, view, overlay)
+        return canvas
+
+    def _kept(self, stage: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What ``make`` made for this key, made anew when the key changed."""
+        if stage not in self._stages or self._stages[stage][0] != key:
+            self._stages[stage] = (key, make())
+        return self._stages[stage][1]
+
+    def _toned(self, view: View, tone: Tone) -> Bgra:
+        cut = self._kept("cut", (view, _Same(self._detail)), lambda: self._cut(view))
+        scale = self.data.scale
+        if scale is None:
+            canvas = np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGB2BGRA))
+            if tone.invert:
+                canvas[..., :3] = 255 - canvas[..., :3]
+        else:
+            table = scale.table(tone.voi, tone.invert)
+            full = np.full(65536, table[-1], np.uint8)
+            full[: len(table)] = table
+            canvas = np.asarray(cv2.cvtColor(cv2.LUT(cut, full), cv2.COLOR_GRAY2BGRA))
+        _fill_outside(canvas.view(np.uint32)[..., 0], Region.whole(self.data.info.size), view, _packed(SURROUND_BGRA))
+        return canvas
+
+    def _cut(self, view: View) -> npt.NDArray[np.generic]:
+        finest = max(1.0, 1 / view.scale)
+        fitting = [level for level in self.data.levels if level.downsample <= finest * 1.01]
+        cut = _warp(fitting[-1] if fitting else self.data.levels[0], view)
+        if self._detail is not None and self.data.partial:
+            cut = _laid_over(cut, self._detail, view)
+        return cut
+
+    def _heated(self, below: Bgra, view: View, overlay: Overlay) -> Bgra:
+        heat = overlay.heat
+        assert heat is not None
+        values = self._kept("heat", (view, _Same(heat)), lambda: map_on_screen(heat, view))
+        add, keep = heat_tables(overlay.colormap, overlay.opacity)
+        index = cv2.convertScaleAbs(np.maximum(values, 0), alpha=255.0)
+        shade = cv2.cvtColor(cv2.LUT(index, keep), cv2.COLOR_GRAY2BGRA)
+        glow = cv2.cvtColor(cv2.applyColorMap(index, np.ascontiguousarray(add[:, None, ::-1])), cv2.COLOR_BGR2BGRA)
+        return np.asarray(cv2.add(cv2.multiply(below, shade, scale=1 / 255), glow))
+
+    def _lay_mask(self, canvas: Bgra, view: View, overlay: Overlay) -> None:
+        probability = overlay.probability
+        assert probability is not None
+        key = (view, _Same(probability))
+        values = self._kept("probability", key, lambda: map_on_screen(probability, view))
+        inside, outline = self._kept("mask", (key, overlay.threshold), lambda: _outlined(values, overlay.threshold))
+        if overlay.fill:
+            _tint(canvas, inside)
+        canvas.view(np.uint32).ravel()[outline] = _packed(OUTLINE_BGRA)
+
+
+def _outlined(values: npt.NDArray[np.float32], threshold: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
+    """The mask on the screen, and the places of a line two pixels wide around it."""
+    inside = (values >= np.float32(threshold)).view(np.uint8)
+    return inside, np.flatnonzero(cv2.dilate(inside, _LINE) != inside)
+
+
+def _packed(bgra: tuple[int, int, int, int]) -> np.uint32:
+    """A colour as one number, which numpy writes several times faster than four."""
+    return np.uint32(int.from_bytes(bytes(bgra), sys.byteorder))
+
+
+def map_on_screen(score_map: ScoreMap, view: View) -> npt.NDArray[np.float32]:
+    """A map at the screen's pixels: float32 [height, width], -1 where there is none."""
+    place = score_map.place
+    values = np.where(np.isnan(score_map.values), np.float32(-1), score_map.values).astype(np.float32)
+    patch_view = replace(view, x=view.x - place.x, y=view.y - place.y)
+    matrix = _matrix(patch_view, place.cell_width, place.cell_height)
+    flags = cv2.INTER_LINEAR if score_map.smooth else cv2.INTER_NEAREST
+    size = (view.width, view.height)
+    border = cv2.BORDER_REPLICATE if score_map.smooth else cv2.BORDER_CONSTANT
+    warped = np.asarray(
+        cv2.warpAffine(values, matrix, size, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
+    )
+    if score_map.smooth:  # the outermost half cells are held constant, and nothing lies beyond them
+        rows, columns = score_map.values.shape
+        covered = Region(
+            round(place.x), round(place.y), round(columns * place.cell_width), round(rows * place.cell_height)
+        )
+        _fill_outside(warped, covered, view, -1)
+    return warped
+
+
+def _fill_outside(pixels: npt.NDArray[Any], region: Region, view: View, value: Any) -> None:
+    """Set the screen's pixels beyond a level-0 region to one value."""
+    x0, x1 = (round((x - view.x) * view.scale) for x in (region.x, region.right))
+    y0, y1 = (round((y - view.y) * view.scale) for y in (region.y, region.bottom))
+    pixels[: max(0, y0)] = value
+    pixels[max(0, y1) :] = value
+    pixels[:, : max(0, x0)] = value
+    pixels[:, max(0, x1) :] = value
+
+
+def _matrix(view: View, cell_width: float, cell_height: float) -> npt.NDArray[np.float64]:
+    """From screen pixels (centres) to cells (centres) of a grid that starts at level-0 (0, 0)."""
+    sx, sy = 1 / (view.scale * cell_width), 1 / (view.scale * cell_height)
+    return np.array(
+        [
+            [sx, 0, view.x / cell_width + sx / 2 - 0.5],
+            [0, sy, view.y / cell_height + sy / 2 - 0.5],
+        ]
+    )
+
+
+def _warp(patch: Patch, view: View) -> npt.NDArray[np.generic]:
+    """A patch at the screen's pixels; its outermost pixels go on where the screen shows more."""
+    rows, columns = patch.pixels.shape[:2]
+    cell_width, cell_height = patch.region.width / columns, patch.region.height / rows
+    moved = replace(view, x=view.x - patch.region.x, y=view.y - patch.region.y)
+    pixels, moved = _visible_part(patch.pixels, moved, cell_width, cell_height)
+    flags = cv2.INTER_NEAREST if view.scale * cell_width >= _NEAREST_FROM else cv2.INTER_LINEAR
+    warped = cv2.warpAffine(
+        pixels,
+        _matrix(moved, cell_width, cell_height),
+        (view.width, view.height),
+        flags=flags | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(warped)
+
+
+def _visible_part(
+    pixels: npt.NDArray[np.generic], view: View, cell_width: float, cell_height: float
+) -> tuple[npt.NDArray[np.generic], View]:
+    """Cut to what is visible: OpenCV's maps cannot address images of more than 32,767 pixels a side."""
+    rows, columns = pixels.shape[:2]
+    left = max(0, int(view.x / cell_width) - 2)
+    top = max(0, int(view.y / cell_height) - 2)
+    right = min(columns, int((view.x + view.width / view.scale) / cell_width) + 3)
+    bottom = min(rows, int((view.y + view.height / view.scale) / cell_height) + 3)
+    if right <= left or bottom <= top:
+        left, top, right, bottom = 0, 0, min(1, columns), min(1, rows)
+    return pixels[top:bottom, left:right], replace(view, x=view.x - left * cell_width, y=view.y - top * cell_height)
+
+
+def _laid_over(cut: npt.NDArray[np.generic], patch: Patch, view: View) -> npt.NDArray[np.generic]:
+    """The detail where it has pixels, the coarse picture elsewhere."""
+    x0, x1 = ((x - view.x) * view.scale for x in (patch.region.x, patch.region.right))
+    y0, y1 = ((y - view.y) * view.scale for y in (patch.region.y, patch.region.bottom))
+    left, right = max(0, int(np.ceil(x0))), min(view.width, int(x1))
+    top, bottom = max(0, int(np.ceil(y0))), min(view.height, int(y1))
+    if right > left and bottom > top:
+        cut[top:bottom, left:right] = _warp(patch, view)[top:bottom, left:right]
+    return cut
+
+
+def _covers(patch: Patch, view: View, downsample: float, size: Size) -> bool:
+    """Whether a patch holds all that is visible of an image, finely enough."""
+    right = min(size.width, view.x + view.width / view.scale)
+    bottom = min(size.height, view.y + view.height / view.scale)
+    region = patch.region
+    inside = region.x <= max(0.0, view.x) and region.y <= max(0.0, view.y)
+    return inside and region.right >= right - 1 and region.bottom >= bottom - 1 and patch.downsample <= downsample * 1.5
+
+
+def _tint(canvas: Bgra, inside: npt.NDArray[np.uint8]) -> None:
+    x, y, width, height = cv2.boundingRect(inside)
+    part = np.s_[y : y + height, x : x + width]
+    plain = np.full((height, width, 4), OUTLINE_BGRA, np.uint8)
+    target = canvas[part]
+    target[...] = cv2.copyTo(
+        cv2.addWeighted(plain, _FILL_OPACITY, target, 1 - _FILL_OPACITY, 0), inside[part], target.copy()
+    )

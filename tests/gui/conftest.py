@@ -1,0 +1,82 @@
+"""A real window on tiny models, its jobs run in this process (or in children where a test asks for them)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+
+from pathview.compute.engine import LocalEngine
+from pathview.compute.worker import Worker
+from pathview.gui.desk import Desk
+from pathview.gui.main_window import MainWindow, Preferences
+from pathview.gui.session_handle import SessionHandle
+from pathview.review.database import Database
+from pathview.review.store import Store
+from pathview.session import Session
+from pathview.settings import Settings
+from tests.makers import breast_pixels, write_dicom, write_patch_folder
+
+
+@pytest.fixture
+def make_window(qtbot, tiny_models: Settings, tmp_path: Path):
+    """Windows that are closed, with their threads, when the test ends."""
+    windows: list[MainWindow] = []
+
+    def make(children: bool = False) -> MainWindow:
+        def build() -> Session:
+            engines = (Worker("analysis", 0.5), Worker("reading", 0.5)) if children else (LocalEngine(), LocalEngine())
+            return Session(tiny_models, *engines, Store(Database(tmp_path / "cases.sqlite")), reader="Dr Test")
+
+        preferences = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+        window = MainWindow(Desk(SessionHandle(build)), preferences, tiny_models)
+        windows.append(window)
+        qtbot.addWidget(window)
+        window.resize(1400, 850)
+        window.show()
+        window.desk.start()
+        window.refresh()
+        qtbot.waitUntil(lambda: not window.desk._store.busy, timeout=20_000)
+        return window
+
+    yield make
+    for window in windows:
+        window.close()
+
+
+@pytest.fixture
+def mammogram(tmp_path: Path) -> Path:
+    return write_dicom(
+        tmp_path / "m1.dcm",
+        breast_pixels(300, 220),
+        ImagerPixelSpacing=[0.1, 0.1],
+        WindowCenter=[2000, 1000],
+        WindowWidth=[4000, 1500],
+        WindowCenterWidthExplanation=["NORMAL", "SOFT"],
+    )
+
+
+@pytest.fixture
+def mosaic(tmp_path: Path) -> Path:
+    return write_patch_folder(tmp_path / "9001")
+
+
+def idle(qtbot, window: MainWindow) -> None:
+    """Wait until nothing runs and nothing is due."""
+    desk = window.desk
+
+    def done() -> bool:
+        busy = desk._reading.busy or desk._analysis.busy or desk._store.busy
+        return not busy and not desk._rest.isActive()
+
+    qtbot.waitUntil(done, timeout=60_000)
+
+
+@pytest.fixture
+def opened(qtbot, make_window, mammogram: Path, mosaic: Path):
+    """A window with a mammogram and a mosaic, the mammogram shown."""
+    window = make_window()
+    window.open_paths([mammogram, mosaic])
+    idle(qtbot, window)
+    return window

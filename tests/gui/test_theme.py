@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QColor
+
+from pathview.gui.theme import LABEL_WORDS, THEMES, label_color
+
+
+def luminance(color: str) -> float:
+    parts = [QColor(color).redF(), QColor(color).greenF(), QColor(color).blueF()]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", list(THEMES))
+def test_that_text_has_4_5_to_1_and_controls_3_to_1(name) -> None:
+    theme = THEMES[name]
+    for back in (theme.panel, theme.field, theme.window, theme.selected, theme.hover):
+        assert contrast(theme.text, back) >= 4.5
+    for back in (theme.panel, theme.field, theme.window):
+        assert contrast(theme.dim, back) >= 4.5
+        assert contrast(theme.accent, back) >= 3
+    for label in LABEL_WORDS:
+        assert contrast(label_color(theme, label), theme.panel) >= 4.5, label
+    assert contrast(theme.warning_text, theme.warning_back) >= 4.5
+    assert contrast(theme.accent_text, theme.accent) >= 4.5
+    for state in (theme.positive, theme.not_sure, theme.negative):
+        assert contrast(theme.accent_text, state) >= 4.5

@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QMessageBox
+
+from pathview.gui.actions import ACTIONS
+from pathview.gui.panels.notices import KeyboardHelp
+from pathview.results.mask import measure
+from pathview.review.case import ResultRow
+from pathview.settings import INVESTIGATIONAL
+from tests.gui.conftest import idle
+from tests.makers import breast_pixels, write_dicom
+
+KEY = Qt.Key
+
+
+def titles(window) -> list[str]:
+    model = window.worklist.model
+    return [model.index(row).data() for row in range(model.rowCount())]
+
+
+def result_of(window) -> ResultRow:
+    result = window.desk.state.result
+    assert result is not None
+    return result
+
+
+def test_that_a_newcomer_is_told_what_to_do(make_window) -> None:
+    window = make_window()
+    assert window._stack.currentWidget() is window.empty
+    assert INVESTIGATIONAL in window.windowTitle()
+
+
+def test_that_opened_images_stand_in_the_worklist_and_are_shown(opened) -> None:
+    assert sorted(titles(opened)) == ["9001", "m1.dcm"]
+    state = opened.desk.state
+    assert state.picture is not None
+    assert state.picture.info.path.name == "m1.dcm"
+    assert opened.viewer.canvas.data is state.picture
+    assert "Not analysed yet" in opened.ai._label.text()
+
+
+def test_that_analysis_shows_score_mask_and_area(qtbot, opened) -> None:
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    state, result = opened.desk.state, result_of(opened)
+    assert result.status == "analysed"
+    assert state.probability is not None
+    assert state.area_px == result.mask["area_px"]
+    assert state.places == result.mask["components"]
+    assert f"{result.mask['area_px']:,} px" in opened.ai._area.text()
+    assert "mm²" in opened.ai._area.text()
+
+
+def test_that_the_slider_moves_mask_and_area_without_the_network(qtbot, opened, monkeypatch) -> None:
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    monkeypatch.setattr("pathview.session.analyse_path", None)
+    state = opened.desk.state
+    values = state.probability.values
+    threshold = round(float(np.median(values)), 3)
+    opened.ai._threshold.setValue(round(threshold * 1000))
+    idle(qtbot, opened)
+    expected = measure(state.probability, threshold, state.picture.info.size, None)
+    assert opened.desk.state.area_px == expected.area_px
+    assert opened.desk.state.places == len(expected.components)
+    assert opened.viewer.canvas.overlay.threshold == threshold
+    opened.actions_by_id["threshold_up"].trigger()
+    assert opened.desk.state.threshold == pytest.approx(threshold + 0.02)
+
+
+def test_that_a_heat_map_is_made_when_asked_for_and_kept(qtbot, opened) -> None:
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    assert opened.desk.state.heatmaps == {}
+    opened.actions_by_id["heat"].setChecked(True)
+    idle(qtbot, opened)
+    state = opened.desk.state
+    assert state.layer in state.heatmaps
+    assert opened.viewer.canvas.overlay.heat is state.heatmaps[state.layer]
+    opened.ai._layer.setCurrentText("pool2")
+    opened.ai.layer_chosen.emit("pool2")
+    idle(qtbot, opened)
+    assert "pool2" in opened.desk.state.heatmaps
+    kept = opened.desk._handle.get().cases.case(1).images[0].result.layers
+    assert set(kept) == {state.layer, "pool2"}
+
+
+def test_that_decisions_are_one_key_saved_then_shown_and_undone(qtbot, opened) -> None:
+    case_id = opened.desk.state.detail.case.id
+    store = opened.desk._handle.get().cases
+    opened.decision.note.setPlainText("dense breast")
+    opened.worklist.list.setFocus()
+    qtbot.keyClick(opened, KEY.Key_P)
+    idle(qtbot, opened)
+    saved = store.case(case_id).decisions[-1]
+    assert (saved.value, saved.note, saved.reader) == ("positive", "dense breast", "Dr Test")
+    assert saved.context["threshold"] == 0.5
+    assert "Saved: positive" in opened.decision._state.text()
+    assert opened.decision._buttons["positive"].isChecked()
+    qtbot.keyClick(opened, KEY.Key_U)
+    idle(qtbot, opened)
+    assert store.case(case_id).case.decision is None
+    assert "Withdrawn" in opened.decision._state.text()
+    assert not opened.actions_by_id["undo_decision"].isEnabled()
+
+
+def test_that_undo_ends_with_the_next_case(qtbot, opened) -> None:
+    qtbot.keyClick(opened, KEY.Key_C)
+    idle(qtbot, opened)
+    assert opened.desk.undoable
+    qtbot.keyClick(opened, KEY.Key_PageDown)
+    idle(qtbot, opened)
+    qtbot.keyClick(opened, KEY.Key_PageUp)
+    idle(qtbot, opened)
+    assert not opened.desk.undoable
+
+
+def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
+    opened.decision.note.setFocus()
+    qtbot.keyClicks(opened.decision.note, "pnc positive")
+    idle(qtbot, opened)
+    assert opened.decision.note.toPlainText() == "pnc positive"
+    assert opened.desk.state.detail.decisions == ()
+
+
+def test_that_keys_step_through_cases_and_images(qtbot, make_window, tmp_path: Path) -> None:
+    window = make_window()
+    study = {"StudyInstanceUID": "1.2.3"}
+    for name, view in (("a", "CC"), ("b", "MLO")):
+        write_dicom(tmp_path / "s" / f"{name}.dcm" if (tmp_path / "s").mkdir(exist_ok=True) else tmp_path / "s" / f"{name}.dcm",
+                    breast_pixels(), ImageLaterality="L", ViewPosition=view, **study)  # fmt: skip
+    window.open_paths([tmp_path / "s"])
+    idle(qtbot, window)
+    assert titles(window) == ["s"]
+    assert window.desk.state.image.title == "L CC"
+    assert window.viewer.strip.isVisible()
+    qtbot.keyClick(window, KEY.Key_BracketRight)
+    idle(qtbot, window)
+    assert window.desk.state.image.title == "L MLO"
+    assert window.desk.state.picture.info.view == "MLO"
+
+
+def test_that_an_unreadable_file_is_not_analysed_and_the_window_goes_on(qtbot, opened, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(b"\0" * 128 + b"DICM" + b"x" * 50)
+    (tmp_path / "notes.txt").write_text("no image")
+    opened.open_paths([bad, tmp_path / "notes.txt"])
+    idle(qtbot, opened)
+    assert "bad.dcm" in opened.banner.text
+    assert sorted(titles(opened)) == ["9001", "bad.dcm", "m1.dcm"]
+    assert opened.ai._label.text() == "Not analysed"
+    assert "bad.dcm" in opened.viewer.canvas.message
+    opened.worklist.step(1)
+    idle(qtbot, opened)
+    assert opened.desk.state.picture is not None
+
+
+def test_that_a_file_that_vanished_is_told(qtbot, opened, mammogram: Path, mosaic: Path) -> None:
+    opened.worklist.choose(2)
+    idle(qtbot, opened)
+    mammogram.unlink()
+    opened.worklist.choose(1)
+    idle(qtbot, opened)
+    assert "does not exist" in opened.viewer.canvas.message
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    assert result_of(opened).status == "not_analysed"
+    assert "does not exist" in opened.ai._reasons.text()
+
+
+def test_that_a_missing_pixel_size_is_asked_for_and_used(qtbot, make_window, tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = tmp_path / "camera.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)).save(path)
+    window = make_window()
+    window.open_paths([path])
+    idle(qtbot, window)
+    window.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, window)
+    assert window.ai._size_row.isVisible()
+    window.ai._pixel_size.setValue(1.5)
+    window.ai._state_size.click()
+    idle(qtbot, window)
+    assert result_of(window).status == "analysed"
+    assert window.desk.state.picture.info.mpp_um == pytest.approx(1.5)
+    assert result_of(window).provenance["settings"]["mpp_um"] == 1.5
+
+
+def test_that_files_can_be_dropped(qtbot, make_window, mosaic: Path) -> None:
+    window = make_window()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(mosaic))])
+    event = QDropEvent(
+        QPointF(10, 10), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.dropEvent(event)
+    idle(qtbot, window)
+    assert titles(window) == ["9001"]
+    assert window._preferences.recent() == [str(mosaic)]
+
+
+def test_that_all_new_cases_are_analysed_with_progress(qtbot, opened) -> None:
+    steps = []
+    opened.desk.progressed.connect(steps.append)
+    opened.actions_by_id["analyse_all"].trigger()
+    idle(qtbot, opened)
+    assert all(row.state == "analysed" for row in opened.desk._handle.get().cases.worklist())
+    assert any(step is not None for step in steps)
+    assert steps[-1] is None
+    assert not opened._progress.isVisible()
+
+
+def test_that_cancel_keeps_what_was_finished(qtbot, opened) -> None:
+    finished = []
+    opened.desk.case_saved.connect(finished.append)
+    opened.desk.case_saved.connect(lambda _: opened.desk.cancel())
+    opened.desk.analyse([1, 2] * 20)
+    idle(qtbot, opened)
+    assert 1 <= len(finished) < 40
+    assert opened.desk._handle.get().cases.case(finished[0]).images[0].result is not None
+
+
+def test_that_the_window_can_be_dragged_inverted_and_reset(qtbot, opened) -> None:
+    canvas = opened.viewer.canvas
+    assert "NORMAL" in opened.viewer._tone.text()
+    opened.actions_by_id["next_voi"].trigger()
+    assert "SOFT" in opened.viewer._tone.text()
+    before = canvas.tone.voi
+    canvas.drag_window(50, -20)
+    assert canvas.tone.voi != before
+    opened.actions_by_id["invert"].setChecked(True)
+    assert "inverted" in opened.viewer._tone.text()
+    opened.actions_by_id["reset_window"].trigger()
+    assert canvas.tone.voi is None
+
+
+def test_that_the_readout_tells_pixels_millimetres_and_value(opened) -> None:
+    opened.viewer._show_place(20.4, 150.7)
+    text = opened.viewer._readout.text()
+    assert "x 20  y 150 px" in text
+    assert "2.04, 15.07 mm" in text
+    assert f"value {int(breast_pixels(300, 220)[150, 20])}" in text
+    opened.viewer._show_place(-5, 10)
+    assert opened.viewer._readout.text() == ""
+
+
+def test_that_zoom_keeps_the_point_under_the_cursor(opened) -> None:
+    canvas = opened.viewer.canvas
+    point = QPointF(60, 120)
+    before = canvas.box.mapViewToScene(point)
+    canvas.zoom(2.5, point)
+    after = canvas.box.mapViewToScene(point)
+    assert (after - before).manhattanLength() < 1.5
+    canvas.one_to_one()
+    assert canvas.current_view().scale == pytest.approx(1.0, rel=1e-3)
+
+
+def test_that_the_theme_switches_and_is_kept(opened) -> None:
+    assert opened.theme_name == "dark"
+    opened.actions_by_id["theme"].trigger()
+    assert opened.theme_name == opened._preferences.theme == "light"
+
+
+def test_that_the_keyboard_help_names_every_key(opened) -> None:
+    from PySide6.QtWidgets import QLabel
+
+    words = [label.text() for label in KeyboardHelp(opened).findChildren(QLabel)]
+    for spec in ACTIONS:
+        if spec.keys:
+            assert spec.text.rstrip(".") in words
+
+
+def test_that_no_key_means_two_things() -> None:
+    keys = [key for spec in ACTIONS for key in spec.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_that_a_store_in_use_is_told_and_ends_the_window(qtbot, make_window, monkeypatch) -> None:
+    make_window()
+    said = []
+    monkeypatch.setattr(QMessageBox, "critical", lambda *arguments: said.append(arguments[-1]))
+    second = make_window()
+    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
+    assert "in use by process" in said[0]
+    assert second.failed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by signal")
+def test_that_a_killed_child_costs_one_result_and_nothing_else(qtbot, make_window, mammogram, mosaic) -> None:
+    window = make_window(children=True)
+    window.open_paths([mammogram, mosaic])
+    idle(qtbot, window)
+    window.desk.decide("negative", "kept")
+    idle(qtbot, window)
+    engine = window.desk._handle.get().engine
+
+    def kill(step) -> None:
+        if engine.pid is not None and not killed:
+            killed.append(engine.pid)
+            os.kill(engine.pid, signal.SIGKILL)
+
+    killed: list[int] = []
+    window.desk.progressed.connect(kill)
+    window.desk.analyse([1, 2])
+    idle(qtbot, window)
+    assert killed
+    store = window.desk._handle.get().cases
+    first, second = (store.case(case_id) for case_id in (1, 2))
+    assert first.images[0].result.status == "not_analysed"
+    assert "ended unexpectedly" in first.images[0].result.reason
+    assert second.images[0].result.status == "analysed"
+    assert first.decisions[-1].note == "kept"
+
+
+def test_that_a_bug_in_a_job_is_said_and_logged(qtbot, opened, monkeypatch, caplog) -> None:
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pathview.review.store.Store.decide", broken)
+    caplog.expected = ("a job failed",)
+    opened.desk.decide("positive", "")
+    idle(qtbot, opened)
+    assert "has a bug" in opened.banner.text
+    assert opened.desk.state.detail.decisions == ()
+
+
+def test_that_the_canvas_paints_image_and_outline(qtbot, opened) -> None:
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    values = opened.desk.state.probability.values
+    opened.desk.show(threshold=round(float(np.median(values)), 3), mask=True)
+    with_mask = opened.viewer.canvas.grab().toImage()
+    opened.actions_by_id["mask"].setChecked(False)
+    without = opened.viewer.canvas.grab().toImage()
+    assert with_mask != without
+    center = without.pixelColor(QPoint(without.width() // 2, without.height() // 2))
+    assert center.value() > 20
