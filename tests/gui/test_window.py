@@ -134,10 +134,11 @@ def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
 def test_that_keys_step_through_cases_and_images(qtbot, make_window, tmp_path: Path) -> None:
     window = make_window()
     study = {"StudyInstanceUID": "1.2.3"}
+    folder = tmp_path / "s"
+    folder.mkdir()
     for name, view in (("a", "CC"), ("b", "MLO")):
-        write_dicom(tmp_path / "s" / f"{name}.dcm" if (tmp_path / "s").mkdir(exist_ok=True) else tmp_path / "s" / f"{name}.dcm",
-                    breast_pixels(), ImageLaterality="L", ViewPosition=view, **study)  # fmt: skip
-    window.open_paths([tmp_path / "s"])
+        write_dicom(folder / f"{name}.dcm", breast_pixels(), ImageLaterality="L", ViewPosition=view, **study)
+    window.open_paths([folder])
     idle(qtbot, window)
     assert titles(window) == ["s"]
     assert window.desk.state.image.title == "L CC"
