@@ -101,7 +101,7 @@ class Session:
         """
         name = options.recipe or ""
         try:
-            model = self.model_for(path, options)
+            model = self.model_for(path, options, cancel)
             name = model.name
             folder = require_weights(model)
             request = AnalysisRequest(
@@ -137,7 +137,7 @@ class Session:
         """
         return require_weights(self.catalogue.model(name)).absolute()
 
-    def model_for(self, path: Path, options: AnalyseOptions) -> Model:
+    def model_for(self, path: Path, options: AnalyseOptions, cancel: CancelToken | None = None) -> Model:
         """The model that is asked for, or the default for the image.
 
         Raises:
@@ -145,7 +145,7 @@ class Session:
         """
         if options.recipe:
             return self.catalogue.model(options.recipe)
-        kind = self.info(path, options.mpp_um).kind
+        kind = self.engine.run(read_info, path, self.settings, options.mpp_um, cancel=cancel).kind
         model = self.catalogue.default_for(kind)
         if model is None:
             raise NotAnalysable(f"{path.name} is not analysed: there is no trained model for a {kind} image.")

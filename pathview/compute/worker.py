@@ -10,9 +10,10 @@ import contextlib
 import multiprocessing
 import pickle
 import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, shared_memory
 from multiprocessing.synchronize import Event
@@ -20,7 +21,7 @@ from typing import Any
 
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError, WorkerDied
-from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink, never, no_progress
+from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
 
 _POLL_S = 0.02
 _PROGRESS_EVERY_S = 0.03
@@ -46,7 +47,7 @@ class _Answer:
 
 
 class Worker:
-    """An :class:`pathview.compute.engine.Engine` whose jobs run in a child; for one thread at a time."""
+    """An :class:`pathview.compute.engine.Engine` whose jobs run in a child, one after another, whoever asks."""
 
     def __init__(self, name: str, cancel_grace_s: float = 1.0) -> None:
         """The child is started by the first job, and again by the next one after it died."""
@@ -57,6 +58,7 @@ class Worker:
         self._connection: connection.Connection | None = None
         self._cancelled: Event = self._context.Event()
         self._number = 0
+        self._turn = threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -72,16 +74,15 @@ class Worker:
     ) -> Any:
         """See :class:`pathview.compute.engine.Engine`."""
         cancel = cancel or never()
-        if cancel.is_set():
-            raise Cancelled
-        pipe = self._started()
-        self._cancelled.clear()
-        self._number += 1
-        try:
-            pipe.send(_Job(self._number, function, args))
-            return self._wait(pipe, progress, cancel)
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise self._died() from error
+        with self._my_turn(cancel):
+            pipe = self._started()
+            self._cancelled.clear()
+            self._number += 1
+            try:
+                pipe.send(_Job(self._number, function, args))
+                return self._wait(pipe, progress, cancel)
+            except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+                raise self._died() from error
 
     def close(self) -> None:
         """End the child."""
@@ -92,6 +93,18 @@ class Worker:
         if self._process is not None:
             self._process.join(0.5)
         self._end()
+
+    @contextlib.contextmanager
+    def _my_turn(self, cancel: CancelToken) -> Iterator[None]:
+        """The child answers one thread at a time; who waits for it can still be cancelled."""
+        while True:
+            checkpoint(cancel)
+            if self._turn.acquire(timeout=_POLL_S):
+                break
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _started(self) -> connection.Connection:
         if self._process is None or not self._process.is_alive() or self._connection is None:

@@ -35,6 +35,50 @@ def test_that_one_child_runs_many_jobs(worker: Worker) -> None:
     assert pids == {worker.pid}
 
 
+def test_that_threads_that_share_a_child_get_their_own_answers(worker: Worker) -> None:
+    worker.run(jobs.pid)
+    found: dict[int, list[int]] = {}
+
+    def ask(number: int) -> None:
+        found[number] = [worker.run(jobs.same, number) for _ in range(25)]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == {number: [number] * 25 for number in range(4)}
+
+
+def test_that_waiting_for_a_busy_child_can_be_cancelled(worker: Worker) -> None:
+    worker.run(jobs.pid)
+    stop, begun, refused = threading.Event(), threading.Event(), []
+
+    def long_job() -> None:
+        with pytest.raises(Cancelled):
+            worker.run(jobs.until_cancelled, progress=lambda _: begun.set(), cancel=stop)
+
+    first = threading.Thread(target=long_job)
+    first.start()
+    assert begun.wait(30)
+    give_up = threading.Event()
+
+    def second_job() -> None:
+        try:
+            worker.run(jobs.pid, cancel=give_up)
+        except Cancelled:
+            refused.append(True)
+
+    second = threading.Thread(target=second_job)
+    second.start()
+    give_up.set()
+    second.join(30)
+    assert refused == [True]
+    assert first.is_alive()
+    stop.set()
+    first.join(30)
+
+
 def test_that_known_errors_come_back_as_themselves(worker: Worker) -> None:
     with pytest.raises(ImageError, match="bad picture"):
         worker.run(jobs.known_error)
