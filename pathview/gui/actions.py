@@ -28,7 +28,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",)),
     ActionSpec("next_case", "Case", "Next case", ("PgDown", "J")),
     ActionSpec("previous_case", "Case", "Previous case", ("PgUp", "K")),
-    ActionSpec("next_image", "Case", "Next image of the case", ("]", "Tab")),
+    ActionSpec("next_image", "Case", "Next image of the case", ("]",)),
     ActionSpec("previous_image", "Case", "Previous image of the case", ("[",)),
     ActionSpec("decide_positive", "Case", "Decide: positive", ("P",)),
     ActionSpec("decide_negative", "Case", "Decide: negative", ("N",)),

@@ -95,6 +95,7 @@ def _log_to_file(settings: Settings) -> None:
     handler = RotatingFileHandler(settings.log_path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(_PrivateFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class _PrivateFormatter(logging.Formatter):

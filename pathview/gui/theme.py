@@ -86,8 +86,9 @@ def apply(application: QApplication, name: ThemeName, settings: Settings) -> The
     sheet = (settings.resources / "styles" / "pathview.qss").read_text(encoding="utf-8")
     for item in fields(theme):
         sheet = sheet.replace(f"@{item.name}@", getattr(theme, item.name))
-    check = "check.svg" if name == "dark" else "check-light.svg"
-    sheet = sheet.replace("@check@", (settings.resources / "icons" / check).as_posix())
+    for icon in ("check", "arrow"):
+        file = f"{icon}.svg" if name == "dark" else f"{icon}-light.svg"
+        sheet = sheet.replace(f"@{icon}@", (settings.resources / "icons" / file).as_posix())
     application.setStyleSheet(sheet)
     return theme
 

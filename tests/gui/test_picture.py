@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pathview.geometry import GridPlace, Region
+from pathview.geometry import GridPlace, Region, Size
 from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Compositor, Overlay, Tone, View, map_on_screen
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
@@ -83,14 +83,23 @@ def test_that_the_outline_runs_around_the_mask() -> None:
 
 
 def test_that_the_screens_mask_is_the_exact_one_up_to_a_pixel() -> None:
-    from pathview.geometry import Size
     from pathview.results.mask import full_mask
 
     values = cv2.GaussianBlur(RNG.random((9, 10)).astype(np.float32), (0, 0), 1)
     score_map = ScoreMap(values, GridPlace(0, 0, 12, 10))
     exact = full_mask(score_map, 0.5, Size(120, 90)) > 0
-    screen = map_on_screen(score_map, View(0, 0, 1.0, 120, 90)) >= 0.5
+    screen = map_on_screen(score_map, View(0, 0, 1.0, 120, 90), Size(120, 90)) >= 0.5
     assert np.mean(exact != screen) < 0.01
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_that_cells_that_reach_beyond_the_image_are_cut_at_its_edge(smooth: bool) -> None:
+    values = np.ones((3, 4), np.float32)
+    score_map = ScoreMap(values, GridPlace(0, 0, 40, 40), smooth=smooth)
+    screen = map_on_screen(score_map, View(0, 0, 1.0, 200, 200), Size(120, 90))
+    assert (screen[:90, :120] == 1).all()
+    assert (screen[90:] == -1).all()
+    assert (screen[:, 120:] == -1).all()
 
 
 def test_that_heat_leaves_gaps_alone_and_little_heat_lets_the_image_through() -> None:

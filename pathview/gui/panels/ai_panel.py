@@ -81,6 +81,7 @@ class AiPanel(QWidget):
         self._analyse = QPushButton("Analyse this case  (A)")
         self._analyse.clicked.connect(self.analyse_asked)
         self._pixel_size = QDoubleSpinBox()
+        self._pixel_size.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self._pixel_size.setRange(0.01, 500.0)
         self._pixel_size.setDecimals(3)
         self._pixel_size.setSuffix(" µm a pixel")

@@ -129,9 +129,10 @@ class KeyboardHelp(QDialog):
         """Fill from the table."""
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(760, 560)
+        self.resize(860, 640)
         inside = QWidget()
         columns = QHBoxLayout(inside)
+        columns.setSpacing(36)
         halves = (MENUS[:2], MENUS[2:])
         for names in halves:
             grid = QGridLayout()

@@ -27,7 +27,7 @@ class ScoreBand(QWidget):
 
     def sizeHint(self) -> QSize:
         """Two lines of text and the band."""
-        return QSize(260, 58)
+        return QSize(260, 63)
 
     def show_result(self, result: ResultRow | None) -> None:
         """Draw another result."""
@@ -50,7 +50,7 @@ class ScoreBand(QWidget):
         result = self._result
         below = area.bottom() + 16
         for number, word in enumerate(("negative", "not sure", "positive")):
-            box = QRectF(area.left() + number * third, below - 1, third, 16)
+            box = QRectF(area.left() + number * third, below - 1, third, 18)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, word)
         if result is None or result.score is None or result.lower is None or result.upper is None:
             return
@@ -99,8 +99,8 @@ class MapHistogram(QWidget):
         for number, share in enumerate(self._heights):
             inside = (number + 0.5) / self.BINS >= self._threshold
             color = QColor(self.theme.not_sure if inside else self.theme.dim)
-            bar = share * height
-            painter.fillRect(QRectF(number * width, self.height() - bar, max(1.0, width - 0.5), bar), color)
+            bar, left = share * height, round(number * width)
+            painter.fillRect(QRectF(left, self.height() - bar, round((number + 1) * width) - left, bar), color)
         painter.setPen(QPen(QColor(self.theme.text), 2))
         x = self._threshold * self.width()
         painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))

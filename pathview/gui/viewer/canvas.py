@@ -17,6 +17,7 @@ from pathview.images.pyramid import Patch, PictureData
 _BACKGROUND = QColor(*SURROUND_BGRA[2::-1])
 _INK = QColor(235, 238, 243)
 _SHADOW = QColor(0, 0, 0, 170)
+_BACKDROP = QColor(0, 0, 0, 150)
 _BAR_SHARE = 0.18
 _ZOOM_STEP = 1.25
 _MARGIN = 0.03
@@ -149,10 +150,18 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
             painter.restore()
             return
-        for number, line in enumerate(self.corner):
-            _shadowed(painter, QPointF(14, 26 + 19 * number), line)
+        self._draw_corner(painter)
         self._draw_scale_bar(painter, self.data.info.spacing)
         painter.restore()
+
+    def _draw_corner(self, painter: QPainter) -> None:
+        """The image's own words, on a shade: some pictures have text burnt in at the same place."""
+        if not self.corner:
+            return
+        width = max(painter.fontMetrics().horizontalAdvance(line) for line in self.corner)
+        painter.fillRect(QRectF(8, 9, width + 12, 19 * len(self.corner) + 5), _BACKDROP)
+        for number, line in enumerate(self.corner):
+            _shadowed(painter, QPointF(14, 26 + 19 * number), line)
 
     def _draw_scale_bar(self, painter: QPainter, spacing: SpacingMm | None) -> None:
         height = self.viewport().height()

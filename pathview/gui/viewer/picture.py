@@ -146,7 +146,7 @@ class Compositor:
     def _heated(self, below: Bgra, view: View, overlay: Overlay) -> Bgra:
         heat = overlay.heat
         assert heat is not None
-        values = self._kept("heat", (view, _Same(heat)), lambda: map_on_screen(heat, view))
+        values = self._kept("heat", (view, _Same(heat)), lambda: map_on_screen(heat, view, self.data.info.size))
         add, keep = heat_tables(overlay.colormap, overlay.opacity)
         index = cv2.convertScaleAbs(np.maximum(values, 0), alpha=255.0)
         shade = cv2.cvtColor(cv2.LUT(index, keep), cv2.COLOR_GRAY2BGRA)
@@ -157,7 +157,7 @@ class Compositor:
         probability = overlay.probability
         assert probability is not None
         key = (view, _Same(probability))
-        values = self._kept("probability", key, lambda: map_on_screen(probability, view))
+        values = self._kept("probability", key, lambda: map_on_screen(probability, view, self.data.info.size))
         inside, outline = self._kept("mask", (key, overlay.threshold), lambda: _outlined(values, overlay.threshold))
         if overlay.fill:
             _tint(canvas, inside)
@@ -175,17 +175,17 @@ def _packed(bgra: tuple[int, int, int, int]) -> np.uint32:
     return np.uint32(int.from_bytes(bytes(bgra), sys.byteorder))
 
 
-def map_on_screen(score_map: ScoreMap, view: View) -> npt.NDArray[np.float32]:
-    """A map at the screen's pixels: float32 [height, width], -1 where there is none."""
+def map_on_screen(score_map: ScoreMap, view: View, size: Size) -> npt.NDArray[np.float32]:
+    """A map at the screen's pixels: float32 [height, width], -1 where there is none and beyond the image."""
     place = score_map.place
     values = np.where(np.isnan(score_map.values), np.float32(-1), score_map.values).astype(np.float32)
     patch_view = replace(view, x=view.x - place.x, y=view.y - place.y)
     matrix = _matrix(patch_view, place.cell_width, place.cell_height)
     flags = cv2.INTER_LINEAR if score_map.smooth else cv2.INTER_NEAREST
-    size = (view.width, view.height)
+    screen = (view.width, view.height)
     border = cv2.BORDER_REPLICATE if score_map.smooth else cv2.BORDER_CONSTANT
     warped = np.asarray(
-        cv2.warpAffine(values, matrix, size, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
+        cv2.warpAffine(values, matrix, screen, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
     )
     if score_map.smooth:  # the outermost half cells are held constant, and nothing lies beyond them
         rows, columns = score_map.values.shape
@@ -193,6 +193,7 @@ def map_on_screen(score_map: ScoreMap, view: View) -> npt.NDArray[np.float32]:
             round(place.x), round(place.y), round(columns * place.cell_width), round(rows * place.cell_height)
         )
         _fill_outside(warped, covered, view, -1)
+    _fill_outside(warped, Region.whole(size), view, -1)  # the last cells may reach over the edge
     return warped
 
 
