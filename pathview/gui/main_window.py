@@ -308,7 +308,6 @@ class MainWindow(QMainWindow):
     @Slot(int)
     def _open_case(self, case_id: int) -> None:
         self.banner.hide()
-        self.decision.show_note("")
         self.desk.open_case(case_id)
 
     @Slot(str)

@@ -123,6 +123,42 @@ def test_that_undo_ends_with_the_next_case(qtbot, opened) -> None:
     assert not opened.desk.undoable
 
 
+def test_that_notes_wait_for_their_case_and_saved_ones_come_back(qtbot, opened) -> None:
+    note = opened.decision.note
+    note.setPlainText("first, saved")
+    opened._decide("negative")
+    idle(qtbot, opened)
+    assert "not saved" not in opened.decision._state.text()
+    qtbot.keyClick(opened, KEY.Key_PageDown)
+    idle(qtbot, opened)
+    assert note.toPlainText() == ""
+    note.setPlainText("second, a draft")
+    assert "not saved yet" in opened.decision._state.text()
+    qtbot.keyClick(opened, KEY.Key_PageDown)
+    idle(qtbot, opened)
+    assert note.toPlainText() == "first, saved"
+    qtbot.keyClick(opened, KEY.Key_PageUp)
+    idle(qtbot, opened)
+    assert note.toPlainText() == "second, a draft"
+
+
+def test_that_next_after_a_decision_is_the_case_that_followed(qtbot, make_window, tmp_path: Path) -> None:
+    window = make_window()
+    for name in "abcd":
+        write_dicom(tmp_path / f"{name}.dcm", breast_pixels())
+    window.open_paths([tmp_path / f"{name}.dcm" for name in "abcd"])
+    idle(qtbot, window)
+    seen = []
+    for _ in range(3):
+        seen.append(window.desk.state.detail.case.title)
+        qtbot.keyClick(window, KEY.Key_N)
+        idle(qtbot, window)
+        qtbot.keyClick(window, KEY.Key_J)
+        idle(qtbot, window)
+    assert seen == ["a.dcm", "b.dcm", "c.dcm"]
+    assert window.desk.state.detail.case.title == "d.dcm"
+
+
 def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
     opened.decision.note.setFocus()
     qtbot.keyClicks(opened.decision.note, "pnc positive")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from pathview.gui.theme import LABEL_WORDS
@@ -58,21 +58,44 @@ class DecisionPanel(QWidget):
         bottom.addWidget(self._state, 1)
         bottom.addWidget(self._undo, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(bottom)
+        self._case_id: int | None = None
+        self._latest: DecisionRow | None = None
+        self._drafts: dict[int, str] = {}
+        self.note.textChanged.connect(self._show_words)
         self.show_case(None, False)
 
     def show_case(self, case: CaseDetail | None, can_undo: bool) -> None:
-        """Show what is saved for a case."""
+        """Show what is saved for a case; a note that is not saved yet waits until its case is shown again."""
         latest = case.decisions[-1] if case is not None and case.decisions else None
         value = latest.value if latest is not None else None
+        case_id = case.case.id if case is not None else None
+        if case_id != self._case_id:
+            self._change_note(case_id, latest)
+        self._latest = latest
         self.setEnabled(case is not None)
         for name, button in self._buttons.items():
             button.setChecked(name == value)
         self._undo.setVisible(can_undo)
-        self._state.setText(_state_words(latest) if case is not None else "")
+        self._show_words()
 
-    def show_note(self, text: str) -> None:
-        """Put the note of another case in place."""
-        self.note.setPlainText(text)
+    def _change_note(self, case_id: int | None, latest: DecisionRow | None) -> None:
+        if self._case_id is not None:
+            self._drafts[self._case_id] = self.note.toPlainText()
+            if not self._note_waits:
+                del self._drafts[self._case_id]
+        self._case_id, self._latest = case_id, latest
+        saved = _saved_note(latest)
+        self.note.setPlainText(self._drafts.get(case_id, saved) if case_id is not None else "")
+
+    @property
+    def _note_waits(self) -> bool:
+        """Whether the note differs from the one that is saved."""
+        return self.note.toPlainText().strip() != _saved_note(self._latest)
+
+    @Slot()
+    def _show_words(self) -> None:
+        waiting = "  The note is not saved yet: decide to save it." if self._note_waits else ""
+        self._state.setText(_state_words(self._latest) + waiting if self._case_id is not None else "")
 
     def show_saving(self) -> None:
         """The decision is on its way to the disk."""
@@ -82,6 +105,10 @@ class DecisionPanel(QWidget):
         button = self.sender()
         value = next(value for value, known in self._buttons.items() if known is button)
         self.decided.emit(value)
+
+
+def _saved_note(latest: DecisionRow | None) -> str:
+    return latest.note if latest is not None and latest.value is not None else ""
 
 
 def _state_words(latest: DecisionRow | None) -> str:

@@ -199,6 +199,9 @@ class WorklistPanel(QWidget):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setAccessibleName("Worklist")
+        self._chosen: int | None = None
+        self._place = 0
+        """The row where the reader chose the current case; the case itself may have moved since."""
         self._count = QLabel("")
         self._count.setObjectName("dim")
         self._selected_button = QPushButton("Analyse selected")
@@ -245,6 +248,8 @@ class WorklistPanel(QWidget):
         self.model.reset(rows, total)
         if current is not None and (row := self.model.row_of(current)) is not None:
             self.list.setCurrentIndex(self.model.index(row))
+            if current != self._chosen:
+                self._chosen, self._place = current, row
         selection.blockSignals(False)
         decided = sum(row.decision is not None for row in rows)
         unsure = sum(row.label == "not_sure" and row.decision is None for row in rows)
@@ -268,11 +273,15 @@ class WorklistPanel(QWidget):
             self.list.setCurrentIndex(self.model.index(row))
 
     def step(self, by: int) -> None:
-        """Go to the next or previous case."""
+        """Go to the next or previous case.
+
+        A case that was just decided has moved to the end: next is the one that followed it.
+        """
         count = self.model.rowCount()
         if count:
-            row = min(count - 1, max(0, self.list.currentIndex().row() + by))
-            self.list.setCurrentIndex(self.model.index(row))
+            moved = self.list.currentIndex().row() != self._place
+            wanted = self._place + (by - 1 if moved and by > 0 else by)
+            self.list.setCurrentIndex(self.model.index(min(count - 1, max(0, wanted))))
 
     @Slot()
     def _on_query(self) -> None:
@@ -281,4 +290,5 @@ class WorklistPanel(QWidget):
     @Slot(QModelIndex, QModelIndex)
     def _on_current(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid():
-            self.case_chosen.emit(current.data(CaseRole).id)
+            self._chosen, self._place = current.data(CaseRole).id, current.row()
+            self.case_chosen.emit(self._chosen)
