@@ -54,6 +54,8 @@ class Desk(QObject):
         super().__init__(parent)
         self._handle = handle
         self.state = CaseState()
+        self.case_id: int | None = None
+        """The case that is shown, or being opened."""
         self.undoable = False
         """Whether the last decision can still be undone: until the next case."""
         self._reading = JobRunner("reading", self)
@@ -132,6 +134,7 @@ class Desk(QObject):
 
     def open_case(self, case_id: int) -> None:
         """Show a case, its first image first."""
+        self.case_id = case_id
         self.undoable = False
         self.loader.drop()
         if self._opening is not None:

@@ -251,13 +251,12 @@ class MainWindow(QMainWindow):
 
     @Slot(object, int)
     def _show_worklist(self, rows: list[CaseRow], total: int) -> None:
-        detail = self.desk.state.detail
-        self.worklist.show_rows(rows, total, detail.case.id if detail is not None else None)
+        self.worklist.show_rows(rows, total, self.desk.case_id)
         empty = total == 0 and not self.worklist.search
         self._stack.setCurrentIndex(0 if empty else 1)
         if empty:
             self.empty.show_recent(self._preferences.recent())
-        elif detail is None and rows:
+        elif self.desk.case_id is None and rows:
             self.worklist.choose(rows[0].id)
 
     @Slot(object)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from pathview.gui.actions import ACTIONS
 from pathview.gui.panels.notices import KeyboardHelp
+from pathview.gui.panels.worklist import CaseRole
 from pathview.results.mask import measure
 from pathview.review.case import ResultRow
 from pathview.settings import INVESTIGATIONAL
@@ -195,6 +196,7 @@ def test_that_an_unreadable_file_is_not_analysed_and_the_window_goes_on(qtbot, o
     assert sorted(titles(opened)) == ["9001", "bad.dcm", "m1.dcm"]
     assert opened.ai._label.text() == "Not analysed"
     assert "bad.dcm" in opened.viewer.canvas.message
+    assert opened.worklist.list.currentIndex().data(CaseRole).title == "bad.dcm"
     opened.worklist.step(1)
     idle(qtbot, opened)
     assert opened.desk.state.picture is not None
