@@ -246,6 +246,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
+    init: Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")] = None,
     about: Annotated[Path | None, typer.Option("--about", help="Markdown for the model card.")] = None,
 ) -> None:
     """Train a recipe on local labels, split by patient, and report on patients that it never saw."""
@@ -267,7 +268,7 @@ def train(
     with session(context) as work:
         source = cast("Path", data or labels)
         request = TrainRequest(
-            work.catalogue.recipe(recipe), source, out, epochs, seed, resume, about, _conditions(where or [])
+            work.catalogue.recipe(recipe), source, out, epochs, seed, resume, init, about, _conditions(where or [])
         )
         trained = work.engine.run(train_model, request, settings, on_epoch, progress=progress)
     progress.clear()

@@ -21,8 +21,6 @@ from pathview.session import AnalyseOptions, Session
 MAMMOGRAMS = "phantom mammograms"
 TISSUE = "phantom tissue"
 TRUTH = "truth"
-_EXPLAINED = {"mammogram": "bottom_conv2", "histology": "conv4"}
-"""The layer whose heat map the report shows: the deepest convolution of each bundled network."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,8 @@ def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, p
     images = [image for case_id in added.case_ids for image in session.cases.case(case_id).images]
     entries, lines = [], []
     for index, image in enumerate(images):
-        kind = str(image.info["kind"])
-        options = AnalyseOptions(explain=_EXPLAINED.get(kind))
+        model = session.catalogue.default_for(image.info["kind"])
+        options = AnalyseOptions(explain=(model.recipe.heat_layer or None) if model else None)
         outcome = session.analyse_image(image, options, part_of(progress, index, len(images), image.title), None)
         files = None
         if isinstance(outcome, AnalysisResult):

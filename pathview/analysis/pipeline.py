@@ -216,6 +216,7 @@ def _provenance(network: Network, request: AnalysisRequest, image_sha256: str) -
             "mpp_um": request.mpp_um,
             "input": [network.recipe.input.height, network.recipe.input.width],
             "layers": list(network.explainable_layers()),
+            "heat_layer": network.recipe.heat_layer or network.explainable_layers()[-1],
             "summed_at": network.recipe.decision.sum_side if network.recipe.task == "segmentation" else None,
         },
     )

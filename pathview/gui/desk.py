@@ -200,7 +200,8 @@ class Desk(QObject):
     @Slot(object)
     def _on_maps(self, maps: Maps) -> None:
         probability, heatmaps = maps
-        layer = self.state.layer if self.state.layer in heatmaps else next(reversed(heatmaps), "")
+        result = self.state.result
+        layer = self.state.layer if self.state.layer in heatmaps or result is None else result.heat_layer
         self.state = replace(self.state, probability=probability, heatmaps=heatmaps, layer=layer)
         self.state_changed.emit()
         if self.state.image is not None:
@@ -244,8 +245,7 @@ class Desk(QObject):
         image, result = self.state.image, self.state.result
         if image is None or result is None or result.status != "analysed":
             return
-        available = list(result.provenance.get("settings", {}).get("layers", []))
-        layer = self.state.layer or (available[-1] if available else "")
+        layer = self.state.layer if self.state.layer in result.explainable else result.heat_layer
         if not layer or layer in self.state.heatmaps or (result.id, layer) in self._explaining:
             return
         self._explaining.add((result.id, layer))

@@ -114,7 +114,9 @@ class KerasNetwork:
         """See :class:`pathview.models.backend.Network`."""
         kinds = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "SeparableConv2D", "DepthwiseConv2D")
         return tuple(
-            layer.name for layer in self._model.layers if type(layer).__name__ in kinds and layer.name != "logits"
+            layer.name
+            for layer in self._model.layers
+            if type(layer).__name__ in kinds and not layer.name.endswith("logits")
         )
 
     def gradcam(self, images: Batch, layers: Sequence[str]) -> dict[str, Batch]:

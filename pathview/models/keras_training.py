@@ -18,6 +18,7 @@ from pathview.errors import DataError, ModelError, OutputError
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models import keras_backend
 from pathview.models.backend import Batch
+from pathview.models.initial import start_from
 from pathview.models.recipe import Recipe, TrainingSpec
 from pathview.models.weights import Tensors
 
@@ -75,6 +76,8 @@ class FitRequest:
     folder: Path
     """Where the state after each epoch is kept, so that a killed run can be resumed."""
     resume: bool = False
+    initial: Path | None = None
+    """Weights file that the network's backbone starts from; random weights where None."""
     last_epoch: int | None = None
     """Stop after this epoch although the schedule reaches further (a refit of an early-stopped run)."""
 
@@ -87,7 +90,7 @@ def fit(
     progress: ProgressSink,
     cancel: CancelToken,
 ) -> Fitted:
-    """Train a recipe's network from random weights.
+    """Train a recipe's network.
 
     The weights of the epoch with the smallest validation loss are returned; the last epoch's where
     there is nothing to validate on.
@@ -102,6 +105,8 @@ def fit(
     keras.utils.set_random_seed(request.seed)
     with _precision(request.recipe.training.mixed_precision):
         model = keras_backend.build(request.recipe)
+        if request.initial is not None:
+            start_from(model, request.recipe, request.initial)
         steps = len(batches) * request.epochs
         model.compile(optimizer=_optimizer(request.recipe.training, steps), loss=_loss(request.recipe.training))
         model.optimizer.build(model.trainable_variables)

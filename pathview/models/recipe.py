@@ -155,6 +155,8 @@ class Recipe(Part):
     modalities: tuple[str, ...] = ()
     """DICOM modalities it may score; empty: any. Files without a modality pass."""
     default_for: tuple[Kind, ...] = ()
+    heat_layer: str = ""
+    """The layer whose heat map is offered first; empty: the last convolution."""
     source: str = ""
     """The paper that the network or method is from."""
     classes: tuple[str, ...] = Field(min_length=1)

@@ -47,6 +47,8 @@ class Manifest(BaseModel):
     """UTC, ISO 8601."""
     seed: int | None = None
     epochs: int | None = None
+    initial: str = ""
+    """File and SHA-256 of the weights that the backbone started from; empty: random ones."""
     data: str = ""
     """Name of the data set and its licence."""
     metrics: dict[str, Any] = {}

@@ -50,6 +50,16 @@ class ResultRow:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
 
+    @property
+    def explainable(self) -> tuple[str, ...]:
+        """Layers that a heat map can be made of."""
+        return tuple(self.provenance.get("settings", {}).get("layers", ())) or self.layers
+
+    @property
+    def heat_layer(self) -> str:
+        """The layer that is offered first: one that was asked for, else the recipe's choice; or empty."""
+        return next(iter(self.layers), "") or str(self.provenance.get("settings", {}).get("heat_layer", ""))
+
 
 @dataclass(frozen=True)
 class ImageRow:

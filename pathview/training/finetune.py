@@ -43,6 +43,8 @@ class TrainRequest:
     epochs: int | None = None
     seed: int = 0
     resume: bool = False
+    initial: Path | None = None
+    """Weights file that the network's backbone starts from."""
     about: Path | None = None
     """Markdown for the model card: data, licence, limits."""
     where: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +83,7 @@ def train(
         Cancelled: at a checkpoint; what was learnt so far can be resumed.
     """
     recipe = request.recipe
+    _check_files(request)
     dataset = read_dataset(request.data, recipe.classes).where(request.where)
     split = split_of(dataset, recipe, request.seed)
     parts = _parts(dataset, split, recipe)
@@ -102,10 +105,18 @@ def train(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=request.seed,
         epochs=len(fitted.history),
+        initial=f"{request.initial.name}, SHA-256 {file_digests(request.initial)[0]}" if request.initial else "",
         data=dataset.name,
     )
     manifest = _tested(request, manifest, dataset, parts, settings, progress, cancel)
     return Trained(manifest, request.out, (*dataset.notices, *problems, *more))
+
+
+def _check_files(request: TrainRequest) -> None:
+    """A wrong path is told before the training, not hours later."""
+    for path in (request.initial, request.about):
+        if path is not None and not path.is_file():
+            raise DataError(f"The file {path} does not exist.")
 
 
 def train_quietly(request: TrainRequest, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Trained:
@@ -166,7 +177,8 @@ def _fit(
     cancel: CancelToken,
 ) -> Fitted:
     epochs = request.epochs or request.recipe.training.epochs
-    fit_request = FitRequest(request.recipe, epochs, request.seed, request.out / "state", request.resume)
+    folder = request.out / "state"
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.initial)
     batches = TrainingBatches(loaded, request.recipe, request.seed)
     validate = validation(request.recipe, watched) if watched else None
     return fit(fit_request, batches, validate, on_epoch, progress, cancel)
@@ -184,7 +196,8 @@ def _refit(
     spec = request.recipe.training
     last = fitted.best_epoch if spec.early_stopping else None
     epochs = request.epochs or spec.epochs
-    fit_request = FitRequest(request.recipe, epochs, request.seed, request.out / "refit", request.resume, last)
+    folder = request.out / "refit"
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.initial, last)
     return fit(fit_request, TrainingBatches(loaded, request.recipe, request.seed), None, on_epoch, progress, cancel)
 
 

@@ -17,10 +17,11 @@ RECIPES = Settings().resources / "recipes"
     [
         ("zf-unet-224", (31_466_753, 31_454_721)),
         ("idc-cnn", (2_010_946, 2_010_946)),
-        ("lesion-unet", (1_972_337, 1_969_329)),
+        ("lesion-zf-unet", (1_972_337, 1_969_329)),
+        ("lesion-unet", (2_587_873, 2_572_385)),
     ],
 )
-def test_that_parameter_counts_are_the_papers(name: str, counts: tuple[int, int]) -> None:
+def test_that_parameter_counts_are_the_papers_and_the_recipes(name: str, counts: tuple[int, int]) -> None:
     recipe = load_recipe(RECIPES / f"{name}.toml")
     assert parameter_counts(recipe) == counts
     assert (recipe.network.parameters, recipe.network.trainable_parameters) == counts

@@ -52,6 +52,17 @@ def run(request: TrainRequest, on_epoch=lambda report: None, cancel=None):
     return train(request, Settings(), on_epoch, no_progress, cancel or never())
 
 
+def test_that_wrong_paths_are_told_before_the_training(idc: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.md"
+    for request in (
+        TrainRequest(tiny_cnn_recipe(), idc, tmp_path / "out", about=missing),
+        TrainRequest(tiny_cnn_recipe(), idc, tmp_path / "out", initial=missing),
+    ):
+        with pytest.raises(DataError, match=r"missing\.md does not exist"):
+            run(request)
+    assert not (tmp_path / "out").exists()
+
+
 def test_that_a_classifier_is_trained_split_by_patient_and_measured(idc: Path, tmp_path: Path) -> None:
     recipe = tiny_cnn_recipe(
         network={"name": "idc-cnn", "options": {"dense": 16, "dropout": 0.1}},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -238,15 +236,10 @@ class AiPanel(QWidget):
         self._threshold.setValue(self._threshold.value() + round(by * AREA_STEPS))
 
     def _show_layers(self, result: ResultRow) -> None:
-        available = list(result.provenance.get("settings", {}).get("layers", [])) or list(result.layers)
         current = self._layer.currentText()
         self._layer.clear()
-        self._layer.addItems(available)
-        preferred: Sequence[str] = [current, *result.layers[-1:], *available[-1:]]
-        for name in preferred:
-            if name in available:
-                self._layer.setCurrentText(name)
-                return
+        self._layer.addItems(result.explainable)
+        self._layer.setCurrentText(current if current in result.explainable else result.heat_layer)
 
     @Slot(int)
     def _on_threshold(self, value: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pathview.models.networks import idc_cnn, zf_unet
+from pathview.models.networks import idc_cnn, mobilenet_unet, zf_unet
 from pathview.models.networks.base import InputShape, Options
 
 
@@ -20,10 +20,13 @@ class Network:
 
     options: type[Options]
     build: Callable[[Any, InputShape, int], Any]
+    backbone: tuple[str, ...] = ()
+    """Beginnings of the names of the layers that weights learnt elsewhere can start; none: the network has none."""
 
 
 NETWORKS: dict[str, Network] = {
     "zf-unet": Network(zf_unet.ZfUnetOptions, zf_unet.build),
+    "mobilenet-unet": Network(mobilenet_unet.MobileNetUnetOptions, mobilenet_unet.build, mobilenet_unet.BACKBONE),
     "idc-cnn": Network(idc_cnn.IdcCnnOptions, idc_cnn.build),
 }
 
