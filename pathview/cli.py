@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,13 +47,14 @@ cases_app = typer.Typer(help="The worklist and its decisions.", rich_markup_mode
 app.add_typer(models_app, name="models")
 app.add_typer(cases_app, name="cases")
 
-Paths = Annotated[list[Path], typer.Argument(help="Images, IDC patch folders, or folders of them.")]
+Paths = Annotated[list[Path], typer.Argument(help="Images, IDC patch folders, or folders of them.", readable=False)]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Case store (default: the user's own).")]
 MppOption = Annotated[float | None, typer.Option("--mpp", min=1e-3, help="Pixel size in µm, where the file has none.")]
 
 
 def run(arguments: list[str], open_window: Callable[[WindowRequest], int]) -> int:
     """Run one command; its exit status: 0 done, 1 a known error in one sentence, 2 wrong usage."""
+    logging.basicConfig(handlers=[logging.NullHandler()])  # libraries' own words would stand beside the one sentence
     try:
         app(args=arguments, prog_name="pathview", obj=Context(open_window))
     except SystemExit as end:
@@ -179,7 +181,7 @@ def info(context: typer.Context, paths: Paths, mpp: MppOption = None) -> None:
 @app.command()
 def render(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="An image.")],
+    path: Annotated[Path, typer.Argument(help="An image.", readable=False)],
     out: Annotated[Path, typer.Option("--out", help="PNG to write.")],
     size: Annotated[int | None, typer.Option("--size", min=1, help="Longer side in pixels.")] = None,
     window: Annotated[str | None, typer.Option("--window", help="Centre,width.")] = None,

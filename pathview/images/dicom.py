@@ -66,8 +66,7 @@ def open_dicom(path: Path, settings: Settings) -> DicomImage:
         dataset = pydicom.dcmread(path, force=True)
         syntax = _transfer_syntax(path, dataset)
         if "PixelData" not in dataset or not dataset.get("Rows") or not dataset.get("Columns"):
-            name = UID(str(dataset.get("SOPClassUID", ""))).name or "DICOM object"
-            raise ImageError(f"{path.name} is a DICOM file without an image ({name}); open an image instead.")
+            raise ImageError(_why_no_pixels(path, dataset))
         _check_sizes(path, dataset, syntax, settings)
         bits = int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0)
         if not 1 <= bits <= 16:
@@ -102,6 +101,13 @@ def _check_deflated(path: Path, limit: int) -> None:
             total += len(inflater.decompress(chunk, 2**24))
             if total > limit:
                 raise ImageError(f"{path.name} inflates to more than {limit / 2**30:.0f} GiB; it is not opened.")
+
+
+def _why_no_pixels(path: Path, dataset: Dataset) -> str:
+    name = UID(str(dataset.get("SOPClassUID", ""))).name
+    if not name or "Image Storage" in name:
+        return f"{path.name} is cut off or damaged: it ends before its pixels; copy it again."
+    return f"{path.name} is a DICOM file without an image ({name}); open an image instead."
 
 
 def _transfer_syntax(path: Path, dataset: Dataset) -> UID:

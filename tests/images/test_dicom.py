@@ -209,7 +209,7 @@ def test_that_patients_are_keyed_without_their_id(tmp_path: Path, settings: Sett
     [
         ({"Rows": 65535, "Columns": 65535}, "65535 x 65535"),
         ({"NumberOfFrames": 1_000_000}, "cut off"),
-        ({"PixelData": None}, "without an image"),
+        ({"PixelData": None}, "ends before its pixels"),
         ({"BitsStored": 32, "BitsAllocated": 32}, "bits a pixel|cut off"),
     ],
 )
