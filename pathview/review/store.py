@@ -32,8 +32,8 @@ from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTabl
 
 PROBABILITY = ""
 """Layer name under which the probability map is kept."""
-_RANKS = {"not_sure": 0, "not_analysed": 0, None: 1, "positive": 2, "negative": 3}
-_DECIDED_RANK = 4
+_RANKS = {"not_sure": 0, "not_analysed": 1, None: 2, "positive": 3, "negative": 4}
+_DECIDED_RANK = 5
 
 
 class Store:

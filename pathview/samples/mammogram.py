@@ -207,7 +207,7 @@ def _labelled(pixels: npt.NDArray[np.uint16], view: PhantomView) -> npt.NDArray[
         scale = 2.6 if number != 1 else 1.5
         width = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, scale, 4)[0][0]
         left = 60 if view.laterality == "R" else COLUMNS - width - 60
-        cv2.putText(words, line, (left, 120 + 110 * number), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 4, cv2.LINE_AA)
+        cv2.putText(words, line, (left, 320 + 110 * number), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 4, cv2.LINE_AA)
     return np.maximum(pixels, words.astype(np.uint16) * 10)
 
 
