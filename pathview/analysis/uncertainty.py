@@ -14,7 +14,7 @@ from pathview.analysis.predict import PatchGrid
 from pathview.images.source import ImageInfo
 from pathview.models.recipe import DecisionSpec, InputSpec
 from pathview.results.mask import MaskStats
-from pathview.results.result import Flag, Label, ScoreMap
+from pathview.results.result import Flag, Label, ScoreMap, score_words
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def map_flags(verdict: Verdict, mask: MaskStats) -> list[Flag]:
     """Reasons to look at a segmented image."""
     flags = []
     if verdict.label == "not_sure":
-        sentence = f"Score {verdict.score:.3g} lies between {verdict.lower:.3g} and {verdict.upper:.3g}"
+        band = f"{score_words(verdict.lower)} and {score_words(verdict.upper)}"
+        sentence = f"Score {score_words(verdict.score)} lies between {band}"
         where = "the partial mask is the place to look" if mask.area_px else "no pixel reaches the threshold"
         flags.append(Flag("score_in_band", f"{sentence}: {where}."))
     if verdict.label == "positive" and not mask.area_px:

@@ -14,7 +14,7 @@ from pathview.export import pictures
 from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.results.mask import full_mask, sample
-from pathview.results.result import AnalysisResult, Outcome, ScoreMap
+from pathview.results.result import AnalysisResult, Outcome, ScoreMap, score_words
 from pathview.settings import Settings
 
 _PICTURE_SIDE = 1200
@@ -87,7 +87,7 @@ def heat_picture(base: pictures.Canvas, heat: ScoreMap, layer: str) -> np.ndarra
 def caption(result: AnalysisResult) -> str:
     """One line that says what was found."""
     words = {"positive": "positive", "negative": "negative", "not_sure": "NOT SURE: look here"}
-    return f"{result.recipe}: {words[result.label]}, score {result.score:.3g}, threshold {result.threshold:g}"
+    return f"{result.recipe}: {words[result.label]}, score {score_words(result.score)}, threshold {result.threshold:g}"
 
 
 def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[str, Any]:

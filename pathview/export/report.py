@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pathview import __version__
 from pathview.errors import OutputError
 from pathview.export.files import Written
-from pathview.results.result import AnalysisResult, Outcome
+from pathview.results.result import AnalysisResult, Outcome, score_words
 from pathview.settings import INVESTIGATIONAL, resource_dir
 
 _WORDS = {
@@ -42,6 +42,7 @@ def write_report(path: Path, title: str, entries: Sequence[ReportEntry]) -> Path
     """
     loader = FileSystemLoader(resource_dir() / "templates")
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+    environment.filters["score"] = score_words
     page = environment.get_template("report.html.j2").render(
         title=title,
         notice=INVESTIGATIONAL,

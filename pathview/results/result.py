@@ -96,3 +96,8 @@ class NotAnalysed:
 
 
 Outcome = AnalysisResult | NotAnalysed
+
+
+def score_words(score: float) -> str:
+    """A score as people read it: three digits, large ones in full."""
+    return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.3g}"

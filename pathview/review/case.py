@@ -149,11 +149,6 @@ def position_of(score: float, lower: float, upper: float, top: float = 1.0) -> f
     return 2 / 3 + (1 - upper / score if score > 0 else 1.0) / 3
 
 
-def score_words(score: float) -> str:
-    """A score as people read it: three digits, large ones in full."""
-    return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.3g}"
-
-
 def summary(results: list[ResultRow | None]) -> tuple[CaseLabel | None, float | None, float | None, int]:
     """Label, score, position and number of flags of a case from the newest result of each image.
 

@@ -20,8 +20,8 @@ from pathview.gui.panels.score_band import ColorBar, MapHistogram, ScoreBand
 from pathview.gui.theme import Theme, label_color
 from pathview.images.render import COLORMAPS
 from pathview.results.mask import AREA_STEPS
-from pathview.results.result import ScoreMap
-from pathview.review.case import ResultRow, score_words
+from pathview.results.result import ScoreMap, score_words
+from pathview.review.case import ResultRow
 
 _LABEL_HEADINGS = {
     "positive": "Positive",

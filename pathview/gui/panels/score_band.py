@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pathview.gui.theme import Theme, label_color
 from pathview.images.render import colors
-from pathview.review.case import ResultRow, position_of, score_words
+from pathview.results.result import score_words
+from pathview.review.case import ResultRow, position_of
 
 
 class ScoreBand(QWidget):

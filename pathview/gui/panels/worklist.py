@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from pathview.gui.theme import LABEL_WORDS, Theme, label_color
-from pathview.review.case import CaseRow, Order, score_words
+from pathview.results.result import score_words
+from pathview.review.case import CaseRow, Order
 
 PAGE = 200
 ORDERS: tuple[tuple[Order, str], ...] = (
