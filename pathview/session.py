@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path
 from pathview.compute.engine import Engine, JobFailed
-from pathview.errors import NotAnalysable, PathViewError, StoreError, WorkerDied
+from pathview.errors import ImageError, NotAnalysable, PathViewError, StoreError, WorkerDied
+from pathview.images.digest import fingerprint, require_unchanged
 from pathview.images.formats import SUFFIXES, find_images, open_image
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress, part_of
@@ -19,6 +22,9 @@ from pathview.results.result import NotAnalysed, Outcome, ScoreMap
 from pathview.review.case import CaseDetail, DecisionRow, DecisionValue, ImageRow, NewImage
 from pathview.review.store import Store
 from pathview.settings import Settings
+
+log = logging.getLogger(__name__)
+_STUDY = "study "
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,10 @@ class Session:
 
     def info(self, path: Path, mpp_um: float | None = None) -> ImageInfo:
         """What an image is."""
-        found: ImageInfo = self.opener.run(read_info, path, self.settings, mpp_um)
+        try:
+            found: ImageInfo = self.opener.run(read_info, path, self.settings, mpp_um)
+        except JobFailed as bug:
+            raise ImageError(f"{path.name} cannot be read: {_told(bug)}") from bug
         return found
 
     def analyse_path(
@@ -114,7 +123,7 @@ class Session:
         except WorkerDied as error:
             return NotAnalysed(f"{path.name} is not analysed: {str(error)[0].lower()}{str(error)[1:]}", name)
         except JobFailed as error:
-            return NotAnalysed(f"{path.name} is not analysed: PathView has a bug here ({error}); see its log.", name)
+            return NotAnalysed(f"{path.name} is not analysed: {_told(error)}", name)
         except PathViewError as error:
             return NotAnalysed(str(error), name)
 
@@ -124,7 +133,7 @@ class Session:
             return self.analyse_path(path, options, progress)
         added = self.add([path])
         images = [image for case_id in added.case_ids for image in self.store.case(case_id).images]
-        image = next((image for image in images if image.path == path.absolute()), None)
+        image = next((image for image in reversed(images) if image.path == path.absolute()), None)
         if image is None:
             return NotAnalysed(added.problems[0], options.recipe or "")
         return self.analyse_image(image, options, progress, None)
@@ -160,26 +169,41 @@ class Session:
         never silently missing; a file that is no image at all is only reported.
         """
         files, problems = expand(paths)
-        groups: dict[str, list[NewImage]] = {}
-        ids: dict[str, int] = {}
-        for index, path in enumerate(files):
-            checkpoint(cancel or never())
-            progress(Progress(index, len(files), "opening"))
-            try:
-                info = self.info(path)
-                groups.setdefault(_case_key(info), []).append(NewImage(path, info.as_json()))
-            except (PathViewError, JobFailed) as error:
-                problems.append(str(error))
-                if path.suffix.lower() in SUFFIXES or path.is_dir():
-                    groups[f"file {path}"] = [NewImage(path, {"kind": "unreadable", "reason": str(error)})]
+        steps = enumerate(files)
+        case_ids: list[int] = []
+        for _, folder in groupby(steps, key=lambda step: step[1].parent):
+            groups: dict[str, list[NewImage]] = {}
+            unreadable: list[NewImage] = []
+            for index, path in folder:
+                checkpoint(cancel or never())
+                progress(Progress(index, len(files), "opening"))
+                mark = fingerprint(path)
+                try:
+                    info = self.info(path)
+                    groups.setdefault(_case_key(info, mark), []).append(NewImage(path, info.as_json(), mark))
+                except PathViewError as error:
+                    problems.append(str(error))
+                    if path.suffix.lower() in SUFFIXES or path.is_dir():
+                        unreadable.append(NewImage(path, {"kind": "unreadable", "reason": str(error)}, mark))
+            case_ids += self._keep(groups, unreadable)
+        return Added(tuple(dict.fromkeys(case_ids)), tuple(problems))
+
+    def _keep(self, groups: dict[str, list[NewImage]], unreadable: list[NewImage]) -> list[int]:
+        """Put one folder's images into the store; a view that cannot be read belongs to the folder's one study."""
+        studies = [key for key in groups if key.startswith(_STUDY)]
+        for image in unreadable:
+            key = studies[0] if len(studies) == 1 else _file_key(image.path, image.fingerprint)
+            groups.setdefault(key, []).append(image)
+        case_ids = []
         for key, images in groups.items():
             images.sort(key=_hanging)
-            kind = images[0].info["kind"]
-            ids[key] = self.cases.add_case(key, _case_title(images), kind, images, self.reader)
-            if kind == "unreadable":
-                image = self.cases.case(ids[key]).images[0]
-                self.cases.save_result(image.id, NotAnalysed(images[0].info["reason"], ""), self.reader)
-        return Added(tuple(ids.values()), tuple(problems))
+            case_id = self.cases.add_case(key, _case_title(images), images[0].info["kind"], images, self.reader)
+            case_ids.append(case_id)
+            reasons = {image.path: image.info["reason"] for image in images if image.info["kind"] == "unreadable"}
+            for row in self.cases.case(case_id).images if reasons else ():
+                if row.path in reasons and row.result is None:
+                    self.cases.save_result(row.id, NotAnalysed(reasons[row.path], ""), self.reader)
+        return case_ids
 
     def analyse_cases(
         self,
@@ -207,7 +231,11 @@ class Session:
         """Analyse one stored image and save the outcome."""
         if image.mpp_um is not None and options.mpp_um is None:
             options = replace(options, mpp_um=image.mpp_um)
-        outcome = self.analyse_path(image.path, options, progress, cancel)
+        try:
+            require_unchanged(image.path, image.fingerprint)
+            outcome = self.analyse_path(image.path, options, progress, cancel)
+        except ImageError as error:
+            outcome = NotAnalysed(str(error), options.recipe or "")
         self.cases.save_result(image.id, outcome, self.reader)
         return outcome
 
@@ -222,6 +250,7 @@ class Session:
         result = image.result
         if result is None or result.status != "analysed":
             raise NotAnalysable(f"{image.title} has no result to explain; analyse it first.")
+        require_unchanged(image.path, image.fingerprint)
         model = self.catalogue.model(result.recipe)
         folder = require_weights(model).absolute()
         if model.manifest is None or model.manifest.sha256 != result.provenance.get("weights_sha256"):
@@ -280,8 +309,18 @@ def expand(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     return list(dict.fromkeys(file.absolute() for file in files)), problems
 
 
-def _case_key(info: ImageInfo) -> str:
-    return f"study {info.study_key}" if info.study_key else f"file {info.path}"
+def _told(bug: JobFailed) -> str:
+    """A bug in a job: where it was goes to the log, the rest of a sentence to the user."""
+    log.error("a job failed: %s\n%s", bug, bug.trace)
+    return f"PathView has a bug here ({bug}); see its log."
+
+
+def _case_key(info: ImageInfo, mark: str) -> str:
+    return f"{_STUDY}{info.study_key}" if info.study_key else _file_key(info.path, mark)
+
+
+def _file_key(path: Path, mark: str) -> str:
+    return f"file {mark} {path}"
 
 
 def _case_title(images: Sequence[NewImage]) -> str:

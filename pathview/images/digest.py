@@ -9,6 +9,7 @@ from pathview.errors import ImageError
 from pathview.images.patches import parse_name, patch_files
 
 _CHUNK = 2**20
+_MARKED = 2**16
 
 
 def file_digests(path: Path) -> tuple[str, ...]:
@@ -29,6 +30,42 @@ def combined(digests: tuple[str, ...]) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """A quick mark of an image's content, in hexadecimal: another one means that the file was replaced.
+
+    Over a file's size, beginning and end; over the names and sizes in a patch folder. Empty where it
+    cannot be read.
+    """
+    hasher = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in patch_files(path):
+                hasher.update(f"{file.name} {file.stat().st_size}\n".encode())
+        else:
+            size = path.stat().st_size
+            hasher.update(f"{size}\n".encode())
+            with path.open("rb") as opened:
+                hasher.update(opened.read(_MARKED))
+                opened.seek(max(0, size - _MARKED))
+                hasher.update(opened.read(_MARKED))
+    except (OSError, ImageError):
+        return ""
+    return hasher.hexdigest()[:32]
+
+
+def require_unchanged(path: Path, before: str) -> None:
+    """Refuse a file that is not the one that was added.
+
+    Raises:
+        ImageError: another file lies there now, or none.
+    """
+    now = fingerprint(path)
+    if before and now and now != before:
+        raise ImageError(
+            f"{path.name} is another file than the one that was added to the worklist; open it again to add it anew."
+        )
 
 
 def _digest(path: Path) -> str:

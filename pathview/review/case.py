@@ -23,6 +23,8 @@ class NewImage:
     path: Path
     info: Mapping[str, Any]
     """The fields of ``pathview info``."""
+    fingerprint: str = ""
+    """See :func:`pathview.images.digest.fingerprint`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class ImageRow:
     mpp_um: float | None
     """A pixel size that the reader stated."""
     result: ResultRow | None
+    fingerprint: str = ""
+    """Of the file as it was when it was added."""
 
     @property
     def title(self) -> str:

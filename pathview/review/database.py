@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from pathview.errors import StoreError
 
@@ -77,7 +79,20 @@ class Database:
         Raises:
             StoreError: the copy cannot be written, or is not whole.
         """
-        with _translated(self.path), self._engine.connect() as connection:
+        partial = target.with_suffix(".partial")
+        try:
+            with _translated(target):
+                self._copy(partial)
+            partial.chmod(0o600)
+            partial.replace(target)
+        except OSError as error:
+            reason = error.strerror or "input/output error"
+            raise StoreError(f"The backup {target.name} cannot be written: {reason}.") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _copy(self, target: Path) -> None:
+        with self._engine.connect() as connection:
             source: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
             copy = sqlite3.connect(target)
             try:
@@ -86,12 +101,18 @@ class Database:
                     raise StoreError(f"The backup {target.name} is not whole; free some disk space.")
             finally:
                 copy.close()
-            target.chmod(0o600)
 
     def backup_if_due(self) -> Path | None:
-        """Make the day's backup; keep the last seven."""
+        """Make the day's backup; keep the last seven.
+
+        Raises:
+            StoreError: it cannot be made; those before it stay.
+        """
         folder = self.path.parent / "backups"
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} for backups cannot be made: {error.strerror}.") from error
         kept = sorted(folder.glob(f"{self.path.stem}-*.sqlite"))
         now = datetime.now(UTC)
         if kept and now.timestamp() - kept[-1].stat().st_mtime < _BACKUP_EVERY.total_seconds():
@@ -145,10 +166,12 @@ class Database:
 
 def _engine(path: Path, writable: bool) -> Engine:
     mode = "rwc" if writable else "ro"
-    engine = create_engine(
-        f"sqlite:///file:{path.as_posix()}?mode={mode}&uri=true",
-        connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False},
-    )
+    address = f"file:{quote(path.absolute().as_posix())}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, timeout=_BUSY_MS / 1000, check_same_thread=False, uri=True)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)  # its own URLs cannot hold a "#"
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: Any) -> None:

@@ -46,16 +46,18 @@ class Store:
     def add_case(self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str) -> int:
         """Put images into the case that has this key, made where there is none; the id of their case.
 
-        An image that the store has already stays in its case; what its file says is brought up to date.
+        An image that the store has already stays in its case; what its header says is brought up to date.
+        Another file at the same path is another image.
         """
         with self._db.transaction() as session:
-            known = {image.path: image for image in session.scalars(select(ImageTable).where(_paths(images)))}
+            rows = session.scalars(select(ImageTable).where(_paths(images)))
+            known = {(row.path, row.fingerprint): row for row in rows}
             for image in images:
-                if (row := known.get(str(image.path))) is not None:
+                if (row := known.get((str(image.path), image.fingerprint))) is not None:
                     row.info = dict(image.info)
-            new = [image for image in images if str(image.path) not in known]
+            new = [image for image in images if (str(image.path), image.fingerprint) not in known]
             if not new:
-                return next(iter(known.values())).case_id
+                return known[str(images[0].path), images[0].fingerprint].case_id
             case = session.scalar(select(CaseTable).where(CaseTable.key == key))
             if case is None:
                 patient = next((i.info.get("patient_key") for i in images if i.info.get("patient_key")), None)
@@ -64,7 +66,8 @@ class Store:
                 session.flush()
             first = len(case.images)
             for place, image in enumerate(new, start=first):
-                session.add(ImageTable(case_id=case.id, place=place, path=str(image.path), info=dict(image.info)))
+                values = {"path": str(image.path), "fingerprint": image.fingerprint, "info": dict(image.info)}
+                session.add(ImageTable(case_id=case.id, place=place, **values))
             session.flush()
             session.expire(case, ["images"])
             _refresh(case)
@@ -107,23 +110,6 @@ class Store:
             images = tuple(_image_row(image) for image in case.images)
             decisions = tuple(_decision_row(row) for row in case.decisions)
             return CaseDetail(_case_row(case, len(images)), images, decisions, case.patient_key)
-
-    def case_id_of(self, path: Path) -> int | None:
-        """The case that an image belongs to, or None."""
-        with self._db.transaction() as session:
-            return session.scalar(select(ImageTable.case_id).where(ImageTable.path == str(path)))
-
-    def image(self, image_id: int) -> ImageRow:
-        """One image with its newest result.
-
-        Raises:
-            StoreError: there is none.
-        """
-        with self._db.transaction() as session:
-            image = session.get(ImageTable, image_id)
-            if image is None:
-                raise StoreError(f"There is no image {image_id} in the store.")
-            return _image_row(image)
 
     def set_pixel_size(self, image_id: int, mpp_um: float, actor: str) -> None:
         """Keep a pixel size that the reader stated."""
@@ -258,7 +244,7 @@ def _case_row(case: CaseTable, images: int) -> CaseRow:
 
 def _image_row(image: ImageTable) -> ImageRow:
     result = _result_row(image.results[-1], with_layers=True) if image.results else None
-    return ImageRow(image.id, image.case_id, Path(image.path), image.info, image.mpp_um, result)
+    return ImageRow(image.id, image.case_id, Path(image.path), image.info, image.mpp_um, result, image.fingerprint)
 
 
 def _result_row(row: ResultTable, with_layers: bool = False) -> ResultRow:

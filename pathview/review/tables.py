@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -43,7 +55,7 @@ class CaseTable(Base):
     score: Mapped[float | None] = mapped_column(Float)
     position: Mapped[float | None] = mapped_column(Float)
     rank: Mapped[int] = mapped_column(Integer, default=1)
-    """Order of the worklist: 0 not sure or not analysed, 1 new, 2 positive, 3 negative, 4 decided."""
+    """Order of the worklist: not sure, not analysed, new, positive, negative, decided."""
     doubt: Mapped[float] = mapped_column(Float, default=1.0)
     """Distance of ``position`` from the middle of the not-sure band."""
     flags: Mapped[int] = mapped_column(Integer, default=0)
@@ -67,10 +79,13 @@ class ImageTable(Base):
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
     place: Mapped[int] = mapped_column(Integer)
     """Order within the case."""
-    path: Mapped[str] = mapped_column(Text, unique=True)
+    path: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(32), default="")
+    """What lay at the path when the image was added; another file there is another image."""
     info: Mapped[dict[str, Any]] = mapped_column(JSON)
     mpp_um: Mapped[float | None] = mapped_column(Float)
     case: Mapped[CaseTable] = relationship(back_populates="images")
+    __table_args__ = (UniqueConstraint("path", "fingerprint"),)
     results: Mapped[list[ResultTable]] = relationship(order_by="ResultTable.id")
 
 

@@ -235,6 +235,37 @@ def test_that_the_backup_of_the_day_is_whole(store: Store) -> None:
     copy.close()
 
 
+def test_that_a_failed_backup_is_told_and_the_next_try_makes_it(store: Store, path: Path) -> None:
+    case_id = a_case(store)
+    folder = path.parent / "backups"
+    folder.write_text("in the way")
+    with pytest.raises(StoreError, match="backups"):
+        store.backup_if_due()
+    store.decide(case_id, "negative", "", "r")
+    folder.unlink()
+    assert store.backup_if_due() is not None
+    assert [file.suffix for file in folder.iterdir()] == [".sqlite"]
+
+
+@pytest.mark.parametrize("name", ["a#1.sqlite", "a#2.sqlite", "b?c.sqlite", "d%41.sqlite", "e f.sqlite"])
+def test_that_any_file_name_is_its_own_store(tmp_path: Path, name: str) -> None:
+    if sys.platform == "win32" and "?" in name:
+        pytest.skip("no such names there")
+    store = Store(Database(tmp_path / name))
+    a_case(store, "a")
+    store.close()
+    assert (tmp_path / name).stat().st_size > 0
+    assert {file.name for file in tmp_path.iterdir()} <= {name, f"{name}.lock", f"{name}.holder"}
+
+
+def test_that_another_file_at_a_path_is_another_image(store: Store) -> None:
+    first = a_case(store, "a")
+    other = NewImage(Path("/data/a0.dcm"), {"kind": "mammogram", "size": [4, 4]}, "f" * 32)
+    second = store.add_case("study other", "other", "mammogram", [other], "r")
+    assert second != first
+    assert len(store.case(first).images) == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_that_no_acknowledged_decision_is_lost_to_a_kill(path: Path) -> None:
     """A child decides and prints each number once it is saved; it is killed in the middle, again and again."""

@@ -39,9 +39,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("case_id", sa.Integer, sa.ForeignKey("cases.id"), nullable=False),
         sa.Column("place", sa.Integer, nullable=False),
-        sa.Column("path", sa.Text, nullable=False, unique=True),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.String(32), nullable=False),
         sa.Column("info", sa.JSON, nullable=False),
         sa.Column("mpp_um", sa.Float),
+        sa.UniqueConstraint("path", "fingerprint"),
     )
     op.create_index("ix_images_case_id", "images", ["case_id"])
     op.create_table(
