@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from pathview import __version__
-from pathview.compute.engine import Engine, LocalEngine
+from pathview.compute.engine import Engine, JobFailed, LocalEngine
 from pathview.errors import PathViewError
 from pathview.jobs import Cancelled, Progress, never
 from pathview.models.catalogue import verify_model
@@ -68,7 +70,15 @@ def run(arguments: list[str], open_window: Callable[[WindowRequest], int]) -> in
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as bug:  # the outer edge: a bug is one sentence and where it is, never a traceback with values
+        kind, trace = (str(bug), bug.trace) if isinstance(bug, JobFailed) else (type(bug).__name__, _frames(bug))
+        say(f"PathView has a bug here ({kind}); nothing that was saved is lost. Please report these lines:\n{trace}")
+        return 1
     return 0
+
+
+def _frames(error: Exception) -> str:
+    return "".join(traceback.format_tb(error.__traceback__))
 
 
 def say(sentence: str) -> None:
@@ -78,7 +88,7 @@ def say(sentence: str) -> None:
 
 def emit(content: Mapping[str, Any]) -> None:
     """One object for programs."""
-    print(json.dumps(content, ensure_ascii=False, default=str), flush=True)
+    print(json.dumps(content, default=str), flush=True)
 
 
 class StderrProgress:
@@ -307,8 +317,11 @@ def evaluate(
 def models_list(context: typer.Context) -> None:
     """All models, one JSON line each."""
     with session(context) as work:
-        for model in work.catalogue.models():
+        found = work.catalogue.found()
+        for model in found.models:
             emit(model.as_json())
+        for entry in found.damaged:
+            say(entry.reason)
 
 
 @models_app.command("show")
@@ -327,9 +340,10 @@ def models_verify(context: typer.Context) -> None:
     """Check every model's files against its manifest."""
     failed = False
     with session(context) as work:
-        for model in work.catalogue.models():
-            reason = verify_model(model)
-            emit({"name": model.name, "weights": model.weights, "ok": reason is None, "reason": reason})
+        found = work.catalogue.found()
+        verdicts = [(model.name, model.weights, verify_model(model)) for model in found.models]
+        for name, weights, reason in [*verdicts, *((entry.name, None, entry.reason) for entry in found.damaged)]:
+            emit({"name": name, "weights": weights, "ok": reason is None, "reason": reason})
             if reason is not None:
                 failed = True
                 say(reason)
@@ -392,7 +406,7 @@ def _numbers(text: str | None, count: int, option: str) -> tuple[float, ...] | N
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) != count:
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
         raise typer.BadParameter(f"{option} takes {count} numbers with commas between them")
     return numbers
 

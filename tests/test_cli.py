@@ -227,3 +227,19 @@ def test_that_the_headless_demo_leaves_a_report_with_pictures(run, tmp_path: Pat
     assert len(pictures) >= 5
     assert all((tmp_path / picture).is_file() for picture in pictures)
     assert len(run("cases", "list", "--store", tmp_path / "cases.sqlite").lines) == 2
+
+
+def test_that_a_bug_is_one_sentence_with_its_place(run, mammogram: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(request, *_):
+        raise KeyError(str(request.path))
+
+    monkeypatch.setattr("pathview.export.rendering.render_png", broken)
+    result = run("render", mammogram, "--out", "x.png")
+    assert result.code == 1
+    assert result.err.startswith("pathview: PathView has a bug here (KeyError)")
+    assert "m.dcm" not in result.err
+    assert "test_cli.py" in result.err
+
+
+def test_that_numbers_that_are_none_are_wrong_usage(run, mammogram: Path) -> None:
+    assert run("render", mammogram, "--out", "x.png", "--region", "nan,0,1,1").code == 2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pathview.jobs import CancelToken, ProgressSink, never, no_progress
+from pathview.errors import PathViewError
+from pathview.jobs import Cancelled, CancelToken, ProgressSink, never, no_progress
+
+NO_MEMORY = "There is not enough memory for this; close other programs or use a smaller image."
 
 
 class Engine(Protocol):
@@ -54,7 +58,14 @@ class LocalEngine:
         cancel: CancelToken | None = None,
     ) -> Any:
         """See :class:`Engine`."""
-        return function(*args, progress, cancel or never())
+        try:
+            return function(*args, progress, cancel or never())
+        except (PathViewError, Cancelled, JobFailed):
+            raise
+        except MemoryError as error:
+            raise PathViewError(NO_MEMORY) from error
+        except Exception as error:
+            raise JobFailed(type(error).__name__, "".join(traceback.format_tb(error.__traceback__))) from error
 
     def close(self) -> None:
         """Nothing was started."""

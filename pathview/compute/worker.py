@@ -19,7 +19,7 @@ from multiprocessing import connection, shared_memory
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from pathview.compute.engine import JobFailed
+from pathview.compute.engine import NO_MEMORY, JobFailed
 from pathview.errors import PathViewError, WorkerDied
 from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
 
@@ -228,8 +228,7 @@ def _run_job(job: _Job, pipe: connection.Connection, cancelled: Event) -> None:
     except PathViewError as error:
         pipe.send(_Answer(job.number, "error", error))
     except MemoryError:
-        sentence = "There is not enough memory for this; close other programs or use a smaller image."
-        pipe.send(_Answer(job.number, "error", PathViewError(sentence)))
+        pipe.send(_Answer(job.number, "error", PathViewError(NO_MEMORY)))
     except Exception as error:  # the outer edge of the child: a bug is reported, the child goes on
         frames = "".join(traceback.format_tb(error.__traceback__))
         pipe.send(_Answer(job.number, "bug", (type(error).__name__, frames)))

@@ -45,6 +45,22 @@ class Model:
         }
 
 
+@dataclass(frozen=True)
+class Damaged:
+    """A folder or file that should be a model or recipe, and why it is none."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the folders hold."""
+
+    models: tuple[Model, ...]
+    damaged: tuple[Damaged, ...]
+
+
 class Catalogue:
     """All models of an installation, read anew each time: the folders are small."""
 
@@ -52,36 +68,45 @@ class Catalogue:
         """Look where the settings say."""
         self._settings = settings
 
-    def models(self) -> list[Model]:
-        """All models by name: weights of the user's own folder before bundled ones.
+    def models(self) -> tuple[Model, ...]:
+        """All usable models by name: weights of the user's own folder before bundled ones."""
+        return self.found().models
 
-        Raises:
-            RecipeError, ModelError: a file in one of the folders is wrong.
-        """
-        found: dict[str, Model] = {}
+    def found(self) -> Found:
+        """All models, and whatever is damaged: one bad file does not take the others along."""
+        models: dict[str, Model] = {}
+        damaged: list[Damaged] = []
         for folder in self._settings.recipe_dirs:
             for path in sorted(folder.glob("*.toml")):
-                recipe = load_recipe(path)
-                found[recipe.name] = Model(recipe, None, "none", None)
+                try:
+                    recipe = load_recipe(path)
+                    models[recipe.name] = Model(recipe, None, "none", None)
+                except RecipeError as error:
+                    damaged.append(Damaged(path.stem, str(error)))
         for index, folder in enumerate(self._settings.model_dirs):
-            for manifest_path in sorted(folder.glob(f"*/{MANIFEST}")):
-                model = read_model(manifest_path.parent, "bundled" if index == 0 else "trained")
-                found[model.name] = model
-        return sorted(found.values(), key=lambda model: model.name)
+            for path in sorted(folder.glob(f"*/{MANIFEST}")):
+                try:
+                    model = read_model(path.parent, "bundled" if index == 0 else "trained")
+                    models[model.name] = model
+                except ModelError as error:
+                    damaged.append(Damaged(path.parent.name, str(error)))
+        return Found(tuple(sorted(models.values(), key=lambda model: model.name)), tuple(damaged))
 
     def model(self, name: str) -> Model:
         """A model by name, or by the path of a model folder.
 
         Raises:
-            RecipeError: there is none.
+            RecipeError: there is none, or it is damaged.
         """
         path = Path(name)
         if (path / MANIFEST).is_file():
             return read_model(path, "trained")
-        models = {model.name: model for model in self.models()}
-        if name not in models:
-            raise RecipeError(f"There is no recipe {name!r}; there are {', '.join(sorted(models))}.")
-        return models[name]
+        found = self.found()
+        models = {model.name: model for model in found.models}
+        if name in models:
+            return models[name]
+        reason = next((entry.reason for entry in found.damaged if entry.name == name), None)
+        raise RecipeError(reason or f"There is no recipe {name!r}; there are {', '.join(sorted(models))}.")
 
     def recipe(self, name: str) -> Recipe:
         """The recipe to train by: the file of that name or path, else the one that a model carries.

@@ -70,3 +70,16 @@ def test_that_a_recipe_without_weights_cannot_analyse(settings: Settings) -> Non
 
 def test_that_a_recipe_for_patches_has_its_own_limits() -> None:
     assert tiny_cnn_recipe().decision.share == (0.1, 0.3)
+
+
+def test_that_one_damaged_model_or_recipe_leaves_the_others(tiny_models: Settings) -> None:
+    broken = tiny_models.data_dir / "models" / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    (tiny_models.data_dir / "recipes").mkdir(exist_ok=True)
+    (tiny_models.data_dir / "recipes" / "odd.toml").write_text("name = ")
+    found = Catalogue(tiny_models).found()
+    assert {entry.name for entry in found.damaged} == {"broken", "odd"}
+    assert {model.name for model in found.models} >= {"tiny-unet", "tiny-cnn"}
+    with pytest.raises(RecipeError, match=r"damaged manifest\.json"):
+        Catalogue(tiny_models).model("broken")
