@@ -53,7 +53,7 @@ def run() -> bool:
 
         def idle() -> bool:
             desk = window.desk
-            return not (desk._store.busy or desk._reading.busy or desk._analysis.busy)
+            return not (desk._store.busy or desk._adding.busy or desk._reading.busy or desk._analysis.busy)
 
         def until_idle() -> None:
             loop = QEventLoop()

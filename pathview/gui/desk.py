@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,15 @@ from pathview.review.case import CaseDetail, CaseRow, DecisionValue, Order
 if TYPE_CHECKING:  # the session is imported by the first job, after the window is painted
     from pathview.session import Added
 
+log = logging.getLogger(__name__)
 _MEASURE_DELAY_MS = 120
+_SAVE_S = 30.0
+"""How long closing waits for decisions that are being saved."""
 _BUG = "PathView has a bug here; what happened is in its log. Nothing that was saved is lost."
 
 
 class Desk(QObject):
-    """The window's actions on cases. Three threads: opening, analysing, and the store."""
+    """The window's actions on cases. Four threads: showing, adding, analysing, and the store."""
 
     state_changed = Signal()
     picture_changed = Signal()
@@ -42,6 +46,7 @@ class Desk(QObject):
     """A sentence for the banner."""
     progressed = Signal(object)
     """A :class:`Progress`, or None when nothing runs any more."""
+    cancelled_adding = Signal()
     saving = Signal()
     decided = Signal()
     start_failed = Signal(object)
@@ -59,6 +64,7 @@ class Desk(QObject):
         self.undoable = False
         """Whether the last decision can still be undone: until the next case."""
         self._reading = JobRunner("reading", self)
+        self._adding = JobRunner("adding", self)
         self._analysis = JobRunner("analysis", self)
         self._store = JobRunner("store", self)
         self._analysis.became_busy.connect(self._on_analysis_busy)
@@ -76,19 +82,27 @@ class Desk(QObject):
         self._rest.timeout.connect(self._count_places)
 
     @property
+    def opening(self) -> bool:
+        """Whether the case that the reader chose is not on the desk yet: no key may decide the one before."""
+        return self.state.detail is None or self.state.detail.case.id != self.case_id
+
+    @property
     def analysing(self) -> bool:
         """Whether a network is at work."""
         return self._analysis.busy
 
     def close(self) -> None:
-        """Cancel what runs and end the threads."""
-        for runner in (self._analysis, self._reading, self._store):
+        """Cancel what runs and end the threads; what the reader decided is saved first."""
+        self.loader.drop()
+        for runner in (self._analysis, self._adding, self._reading):
             runner.close()
+        self._store.close(_SAVE_S, finish=True)
         self._handle.close()
 
     def start(self) -> None:
         """Open the session, and make the day's backup of the store."""
-        self._store.submit(lambda *_: self._handle.get().cases.backup_if_due(), None, self.start_failed.emit)
+        self._store.submit(lambda *_: self._handle.get(), None, self.start_failed.emit)
+        self._submit(self._store, lambda *_: self._handle.get().cases.backup_if_due())
 
     # the worklist
 
@@ -115,7 +129,7 @@ class Desk(QObject):
         def work(progress: ProgressSink, cancel: CancelToken) -> Added:
             return self._handle.get().add(paths, progress, cancel)
 
-        self._submit(self._reading, work, self.added.emit, self.progressed.emit, self._quiet)
+        self._submit(self._adding, work, self.added.emit, self.progressed.emit, self._quiet)
 
     def add_samples(self) -> None:
         """Draw the phantoms and put them into the worklist."""
@@ -128,7 +142,7 @@ class Desk(QObject):
             cases = session.opener.run(make_cases, folder, progress=progress, cancel=cancel)
             return session.add(cases, progress, cancel)
 
-        self._submit(self._reading, work, self.added.emit, self.progressed.emit, self._quiet)
+        self._submit(self._adding, work, self.added.emit, self.progressed.emit, self._quiet)
 
     # a case
 
@@ -142,6 +156,7 @@ class Desk(QObject):
         self._opening = self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), self._on_case)
 
     def _on_case(self, detail: CaseDetail) -> None:
+        self.undoable = False
         self.state = replace(self.state, index=0, picture=None, problem=None).with_result_of(detail)
         self._show_image()
 
@@ -199,9 +214,11 @@ class Desk(QObject):
 
     @Slot(object)
     def _on_maps(self, maps: Maps) -> None:
-        probability, heatmaps = maps
+        result_id, probability, heatmaps = maps
         result = self.state.result
-        layer = self.state.layer if self.state.layer in heatmaps or result is None else result.heat_layer
+        if result is None or result.id != result_id:
+            return
+        layer = self.state.layer if self.state.layer in heatmaps else result.heat_layer
         self.state = replace(self.state, probability=probability, heatmaps=heatmaps, layer=layer)
         self.state_changed.emit()
         if self.state.image is not None:
@@ -210,10 +227,11 @@ class Desk(QObject):
         if self.state.heat:
             self._need_heat()
 
-    @Slot(object)
-    def _on_areas(self, areas: Any) -> None:
-        self.state = replace(self.state, areas=areas)
-        self.state_changed.emit()
+    @Slot(object, object)
+    def _on_areas(self, probability: ScoreMap, areas: Any) -> None:
+        if self.state.probability is probability:
+            self.state = replace(self.state, areas=areas)
+            self.state_changed.emit()
 
     @Slot(object, float, int)
     def _on_places(self, probability: ScoreMap, threshold: float, places: int) -> None:
@@ -301,22 +319,26 @@ class Desk(QObject):
         self._submit(self._store, work, done)
 
     def cancel(self) -> None:
-        """Stop the analysis; what was saved stays."""
+        """Stop analysing and adding; what was saved stays."""
         self._analysis.cancel_all()
+        if self._adding.busy:
+            self._adding.cancel_all()
+            self.cancelled_adding.emit()
         self.progressed.emit(None)
 
     # decisions
 
     def decide(self, value: DecisionValue | None, note: str) -> None:
         """Save a decision (None withdraws it); it is shown as saved once it is on disk."""
-        detail = self.state.detail
-        if detail is None:
+        if self.opening:
             return
+        detail = self.state.detail
+        assert detail is not None
         case_id, context = detail.case.id, self.state.context()
         self.saving.emit()
 
         def done(_: object) -> None:
-            if self.state.detail is not None and self.state.detail.case.id == case_id:
+            if self.case_id == case_id:
                 self.undoable = value is not None
             self.reload_case()
             self.decided.emit()
@@ -344,6 +366,8 @@ class Desk(QObject):
 
     @Slot(object)
     def _failed(self, error: Exception) -> None:
+        if isinstance(error, JobFailed):
+            log.error("a job failed: %s\n%s", error, error.trace)
         if isinstance(error, PathViewError):
             self.said.emit(str(error))
         else:

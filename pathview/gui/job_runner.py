@@ -97,9 +97,10 @@ class JobRunner(QObject):
         """Whether something runs or waits."""
         return bool(self._waiting)
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Cancel everything and end the thread."""
-        self.cancel_all()
+    def close(self, timeout_s: float = 5.0, finish: bool = False) -> None:
+        """End the thread, after cancelling everything or (``finish``) doing everything that waits."""
+        if not finish:
+            self.cancel_all()
         self._queue.put(None)
         self._thread.join(timeout_s)
 

@@ -12,14 +12,16 @@ from pathview.geometry import Region, Size
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.session_handle import SessionHandle
 from pathview.gui.viewer.picture import View
+from pathview.images.digest import require_unchanged
 from pathview.images.pyramid import PictureData, load_picture, load_region
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.results.mask import area_curve, measure
 from pathview.results.result import ScoreMap
 from pathview.review.case import ImageRow, ResultRow
+from pathview.settings import Settings
 
 _DETAIL_MARGIN = 0.25
-Maps = tuple[ScoreMap, dict[str, ScoreMap]]
+Maps = tuple[int, ScoreMap, dict[str, ScoreMap]]
 
 
 class ImageLoader(QObject):
@@ -28,9 +30,9 @@ class ImageLoader(QObject):
     picture_loaded = Signal(object)
     """A :class:`PictureData`."""
     maps_loaded = Signal(object)
-    """Probability map and heat maps by layer."""
-    areas_counted = Signal(object)
-    """See :func:`pathview.results.mask.area_curve`."""
+    """Id of the result, its probability map, and its heat maps by layer."""
+    areas_counted = Signal(object, object)
+    """A probability map and its areas; see :func:`pathview.results.mask.area_curve`."""
     places_counted = Signal(object, float, int)
     """A probability map, a threshold, and how many components its mask has there."""
     detail_loaded = Signal(object)
@@ -59,9 +61,7 @@ class ImageLoader(QObject):
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Any:
             session = self._handle.get()
-            return session.opener.run(
-                load_picture, image.path, session.settings, image.mpp_um, 0, progress=progress, cancel=cancel
-            )
+            return session.opener.run(load_unchanged, image, session.settings, progress=progress, cancel=cancel)
 
         self._submit(self._reading, work, self.picture_loaded.emit)
 
@@ -70,7 +70,7 @@ class ImageLoader(QObject):
 
         def work(*_: Any) -> Maps:
             cases = self._handle.get().cases
-            return cases.map(result.id), {layer: cases.map(result.id, layer) for layer in result.layers}
+            return result.id, cases.map(result.id), {layer: cases.map(result.id, layer) for layer in result.layers}
 
         self._submit(self._store, work, self.maps_loaded.emit)
 
@@ -80,7 +80,10 @@ class ImageLoader(QObject):
         def work(_: ProgressSink, cancel: CancelToken) -> Any:
             return self._handle.get().opener.run(areas_of, probability, size_of(image), cancel=cancel)
 
-        self._submit(self._reading, work, self.areas_counted.emit)
+        def done(areas: npt.NDArray[Any]) -> None:
+            self.areas_counted.emit(probability, areas)
+
+        self._submit(self._reading, work, done)
 
     def count_places(self, image: ImageRow, probability: ScoreMap, threshold: float) -> None:
         """Find how many components the mask has at a threshold."""
@@ -121,6 +124,12 @@ class ImageLoader(QObject):
         job = runner.submit(work, done, self.failed.emit)
         self._jobs.append(job)
         return job
+
+
+def load_unchanged(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> PictureData:
+    """The picture of a stored image, if its file is still the one that was added (a job)."""
+    require_unchanged(image.path, image.fingerprint)
+    return load_picture(image.path, settings, image.mpp_um, 0, progress, cancel)
 
 
 def size_of(image: ImageRow) -> Size:

@@ -57,10 +57,9 @@ class Preferences:
         return "light" if self.store.value("theme") == "light" else "dark"
 
     def recent(self) -> list[str]:
-        """Paths that were opened lately and still exist, newest first."""
+        """Paths that were opened lately, newest first; opening tells of those that have gone."""
         value = self.store.value("recent") or []
-        paths = [value] if isinstance(value, str) else list(value)
-        return [path for path in paths if Path(path).exists()][:_RECENT]
+        return ([value] if isinstance(value, str) else list(value))[:_RECENT]
 
     def add_recent(self, paths: list[Path]) -> None:
         """Remember what was opened."""
@@ -189,6 +188,7 @@ class MainWindow(QMainWindow):
         desk.page_ready.connect(worklist.model.append)
         desk.added.connect(self._on_added)
         desk.said.connect(self.banner.say)
+        desk.cancelled_adding.connect(self.refresh)
         desk.start_failed.connect(self._fail)
         desk.progressed.connect(self._show_progress)
         desk.saving.connect(self.decision.show_saving)
@@ -226,6 +226,7 @@ class MainWindow(QMainWindow):
         result, picture = state.result, state.picture
         busy = desk.analysing and result is None
         self.ai.show_result(result, state.image is not None, busy)
+        self.ai.show_layer(state.layer)
         self.ai.show_probability(state.probability)
         self.ai.show_threshold(state.threshold)
         spacing = picture.info.spacing if picture is not None else None
@@ -311,12 +312,12 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _decide(self, value: DecisionValue) -> None:
-        if self.desk.state.detail is not None:
+        if not self.desk.opening:
             self.desk.decide(value, self.decision.note.toPlainText().strip())
 
     @Slot()
     def _undo(self) -> None:
-        if self.desk.undoable:
+        if self.desk.undoable and not self.desk.opening:
             self.desk.decide(None, "")
 
     @Slot()

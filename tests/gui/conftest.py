@@ -67,7 +67,7 @@ def idle(qtbot, window: MainWindow) -> None:
     desk = window.desk
 
     def done() -> bool:
-        busy = desk._reading.busy or desk._analysis.busy or desk._store.busy
+        busy = any(runner.busy for runner in (desk._adding, desk._reading, desk._analysis, desk._store))
         return not busy and not desk._rest.isActive()
 
     qtbot.waitUntil(done, timeout=60_000)

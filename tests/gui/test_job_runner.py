@@ -30,6 +30,20 @@ def test_that_results_come_in_the_windows_thread(qtbot, runner: JobRunner) -> No
     assert all(entry[2] is threading.current_thread() for entry in heard)
 
 
+@pytest.mark.parametrize("finish", [True, False])
+def test_that_closing_finishes_or_cancels_what_waits(qtbot, finish: bool) -> None:
+    runner, gate, saved = JobRunner("test"), threading.Event(), []
+    runner.submit(lambda *_: gate.wait(30))
+    second = runner.submit(lambda *_: saved.append("decision"))
+    closer = threading.Thread(target=runner.close, kwargs={"finish": finish})
+    closer.start()
+    if not finish:
+        assert second.cancelled.wait(30)
+    gate.set()
+    closer.join(30)
+    assert saved == (["decision"] if finish else [])
+
+
 def test_that_jobs_run_one_after_another_and_busy_is_told(qtbot, runner: JobRunner) -> None:
     order, busy = [], []
     runner.became_busy.connect(busy.append)

@@ -160,6 +160,62 @@ def test_that_next_after_a_decision_is_the_case_that_followed(qtbot, make_window
     assert window.desk.state.detail.case.title == "d.dcm"
 
 
+def test_that_no_key_decides_the_case_before(qtbot, opened) -> None:
+    first = opened.desk.state.detail.case.id
+    qtbot.keyClick(opened, KEY.Key_PageDown)
+    assert opened.desk.opening
+    opened._decide("positive")
+    idle(qtbot, opened)
+    store = opened.desk._handle.get().cases
+    assert store.case(first).decisions == ()
+    assert opened.desk.state.detail.case.id != first
+    assert opened.desk.state.detail.decisions == ()
+
+
+def test_that_a_decision_that_ends_late_cannot_be_undone_on_the_next_case(qtbot, opened) -> None:
+    opened._decide("negative")
+    qtbot.keyClick(opened, KEY.Key_PageDown)
+    idle(qtbot, opened)
+    assert not opened.desk.undoable
+
+
+def test_that_a_replaced_file_is_not_shown_under_its_old_result(qtbot, opened, mammogram: Path) -> None:
+    write_dicom(mammogram, breast_pixels(80, 60), PatientID="another")
+    opened.worklist.choose(2)
+    idle(qtbot, opened)
+    opened.worklist.choose(1)
+    idle(qtbot, opened)
+    assert opened.desk.state.picture is None
+    assert "another file" in opened.viewer.canvas.message
+
+
+def test_that_a_backup_that_fails_is_told_and_the_window_goes_on(qtbot, make_window, tmp_path: Path) -> None:
+    (tmp_path / "backups").write_text("in the way")
+    window = make_window()
+    idle(qtbot, window)
+    assert "backups" in window.banner.text
+    assert window.isVisible()
+    assert not window.failed
+
+
+def test_that_the_layer_named_is_the_layer_shown(qtbot, make_window, tmp_path: Path) -> None:
+    window = make_window()
+    for name in "ab":
+        write_dicom(tmp_path / f"{name}.dcm", breast_pixels())
+    window.open_paths([tmp_path / "a.dcm", tmp_path / "b.dcm"])
+    idle(qtbot, window)
+    window.desk.analyse([1, 2])
+    idle(qtbot, window)
+    window.actions_by_id["heat"].setChecked(True)
+    idle(qtbot, window)
+    window.desk.show(layer="down1_conv1")
+    idle(qtbot, window)
+    window.worklist.step(1)
+    idle(qtbot, window)
+    assert window.desk.state.layer in window.desk.state.heatmaps
+    assert window.ai.layer == window.desk.state.layer
+
+
 def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
     opened.decision.note.setFocus()
     qtbot.keyClicks(opened.decision.note, "pnc positive")

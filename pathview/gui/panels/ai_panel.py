@@ -222,6 +222,11 @@ class AiPanel(QWidget):
         for widget in (self._layer, self._colormap, self._opacity, self._bar):
             widget.setEnabled(heat)
 
+    def show_layer(self, layer: str) -> None:
+        """Name the layer whose heat map is shown or asked for; empty: the one that would be."""
+        if layer and self._layer.findText(layer) >= 0:
+            self._layer.setCurrentText(layer)
+
     def show_heat_words(self, words: str | None) -> None:
         """Say what the heat map is, or that it is being made."""
         self._heat_words.setText(words or "Model attention, not a lesion outline.")
