@@ -73,6 +73,17 @@ class Database:
         with _translated(self.path), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent look, which waits for no writer.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        readers = self._engine.execution_options(reading=True)
+        with _translated(self.path), Session(readers, expire_on_commit=False) as session, session.begin():
+            yield session
+
     def backup(self, target: Path) -> None:
         """Copy the store by SQLite's online API and check the copy.
 
@@ -183,7 +194,8 @@ def _engine(path: Path, writable: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Any) -> None:
-        connection.execute(text("BEGIN IMMEDIATE" if writable else "BEGIN"))
+        reads = not writable or connection.get_execution_options().get("reading")
+        connection.execute(text("BEGIN" if reads else "BEGIN IMMEDIATE"))
 
     return engine
 

@@ -79,7 +79,7 @@ class Store:
     ) -> list[CaseRow]:
         """A page of cases in an order, sorted and cut by the database."""
         statement = _searched(select(CaseTable), search).order_by(*_ordering(order)).limit(limit).offset(offset)
-        with self._db.transaction() as session:
+        with self._db.reading() as session:
             cases = session.scalars(statement).all()
             counted = (
                 select(ImageTable.case_id, func.count())
@@ -91,12 +91,12 @@ class Store:
 
     def new_case_ids(self) -> list[int]:
         """Cases that were never analysed, oldest first."""
-        with self._db.transaction() as session:
+        with self._db.reading() as session:
             return list(session.scalars(select(CaseTable.id).where(CaseTable.state == "new").order_by(CaseTable.id)))
 
     def count(self, search: str = "") -> int:
         """How many cases there are."""
-        with self._db.transaction() as session:
+        with self._db.reading() as session:
             return session.scalar(_searched(select(func.count()).select_from(CaseTable), search)) or 0
 
     def case(self, case_id: int) -> CaseDetail:
@@ -105,7 +105,7 @@ class Store:
         Raises:
             StoreError: there is none.
         """
-        with self._db.transaction() as session:
+        with self._db.reading() as session:
             case = _existing(session, case_id)
             images = tuple(_image_row(image) for image in case.images)
             decisions = tuple(_decision_row(row) for row in case.decisions)
@@ -149,7 +149,7 @@ class Store:
         Raises:
             StoreError: the result has no such map.
         """
-        with self._db.transaction() as session:
+        with self._db.reading() as session:
             row = session.scalar(select(MapTable).where(MapTable.result_id == result_id, MapTable.layer == layer))
             if row is None:
                 raise StoreError(f"Result {result_id} has no map {layer or 'probability'!r}.")
