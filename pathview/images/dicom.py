@@ -247,20 +247,25 @@ class DicomImage:
             ) from error
         if self.info.is_color:
             return _rgb8(pixels)
-        return self._used_bits(pixels, compressed=bool(meta.get("bits_allocated") != self.dataset.BitsAllocated))
+        with _quiet(self.path):
+            return self._used_bits(pixels, compressed=bool(meta.get("bits_allocated") != self.dataset.BitsAllocated))
 
     def _used_bits(self, pixels: Pixels, compressed: bool) -> Pixels:
-        """Only the stored bits of each cell, sign-extended; High Bit need not be Bits Stored - 1."""
+        """Only the stored bits of each cell, sign-extended; High Bit need not be Bits Stored - 1.
+
+        Returns:
+            uint8 or uint16, or int16 where codes are signed: what the rest of the program computes with.
+        """
         allocated = pixels.dtype.itemsize * 8
         bits = min(self.info.bits, allocated)
-        high = int(self.dataset.get("HighBit", bits - 1))
-        shift = 0 if self.syntax.is_encapsulated or compressed else max(0, high - bits + 1)
-        if bits == allocated and shift == 0:
-            return pixels
+        high = int((dicom_header.numbers(self.dataset, "HighBit") or [bits - 1])[0])
+        aligned = self.syntax.is_encapsulated or compressed
+        shift = 0 if aligned else min(max(0, high - bits + 1), allocated - bits)
         if pixels.dtype.kind == "i":
             left = allocated - bits - shift
-            return np.asarray((pixels << left) >> (left + shift), pixels.dtype)
-        return np.asarray((pixels >> shift) & (2**bits - 1), pixels.dtype)
+            return np.asarray((pixels << left) >> (left + shift), np.int16)
+        used = pixels if bits == allocated else (pixels >> shift) & (2**bits - 1)
+        return np.asarray(used, np.uint8 if allocated == 8 else np.uint16)
 
 
 def _rgb8(pixels: Pixels) -> Pixels:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -30,6 +30,11 @@ PATCH_PX = 50
 BACKGROUND = 245
 """Grey of places without a patch: near the slide's glass, yet not its white."""
 _MAX_SIDE_PX = 60_000
+_MAX_TILE_PX = 512
+_SCAN_FACTORS = (8, 16)
+"""How much coarser a mosaic is than its full scan at 20x and at 40x."""
+_MIN_SCALED_TILES = 3
+"""With fewer, a wide lattice says more about gaps between the patches than about the scan."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +104,18 @@ def open_patches(folder: Path, settings: Settings) -> PatchMosaic:
     if not tiles:
         raise ImageError(f"None of the {len(named)} patches in {folder.name} can be read.")
     if unreadable:
-        notices.append(f"{unreadable} of {len(named)} patches cannot be read; their places stay empty.")
-    patches, size = _placed(list(tiles.values()))
+        notices.append(
+            f"{unreadable} of {len(named)} patches cannot be read (damaged, or above {_MAX_TILE_PX} pixels a side); "
+            "their places stay empty."
+        )
+    side = _usual_side(list(tiles.values()))
+    placed, size = _placed(list(tiles.values()), side)
     if max(size.width, size.height) > _MAX_SIDE_PX or size.pixels * 3 > settings.max_image_bytes:
         raise ImageError(f"The patches in {folder.name} lie {size.width} x {size.height} pixels apart: not one slide.")
-    pixels = np.full((*size.shape, 3), BACKGROUND, np.uint8)
-    for patch, (_, tile) in zip(patches, tiles.values(), strict=True):
-        pixels[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width] = tile
-    return PatchMosaic(_info(folder, patients[0], size, tuple(notices)), pixels, None, tuple(patches))
+    pixels, patches = _painted(placed, size)
+    if crossing := len(placed) - len(patches):
+        notices.append(f"{crossing} of {len(named)} patches overlap others and are left out.")
+    return PatchMosaic(_info(folder, patients[0], size, tuple(notices)), pixels, None, patches, side)
 
 
 def as_idc_patch(image: FlatImage, patient: str) -> FlatImage:
@@ -125,6 +134,8 @@ def as_idc_patch(image: FlatImage, patient: str) -> FlatImage:
 def _decoded(path: Path) -> Pixels | None:
     try:
         with Image.open(path) as image:
+            if max(image.size) > _MAX_TILE_PX:
+                return None
             return np.asarray(image.convert("RGB"))
     except DECODE_FAILURES:
         return None
@@ -145,19 +156,41 @@ def _disagreements(folder: Path, file_count: int, named: list[Named]) -> list[st
     return notices
 
 
-def _placed(tiles: list[tuple[Named, Pixels]]) -> tuple[list[Patch], Size]:
-    """Patches moved so that the mosaic starts at 0, 0, and the mosaic's size.
+def _usual_side(tiles: list[tuple[Named, Pixels]]) -> int:
+    """The most common side of the tiles; those at a slide's border are smaller."""
+    sides: Counter[int] = Counter(side for _, tile in tiles for side in tile.shape[:2])
+    return sides.most_common(1)[0][0]
 
-    Coordinates of the full scan (a lattice wider than the patches) are brought down to the patches' size.
+
+def _placed(tiles: list[tuple[Named, Pixels]], side: int) -> tuple[list[tuple[Patch, Pixels]], Size]:
+    """Patches with their tiles, by row, moved so that the mosaic starts at 0, 0; and the mosaic's size.
+
+    Coordinates of the full scan (a lattice wider than the patches by a scan's factor) are brought down to
+    the patches' size.
     """
     left, top = min(named.x for named, _ in tiles), min(named.y for named, _ in tiles)
     lattice = reduce(math.gcd, [v for named, _ in tiles for v in (named.x - left, named.y - top)], 0)
-    factor = max(1.0, lattice / PATCH_PX) if len(tiles) > 1 else 1.0
-    patches = [
-        Patch(round((n.x - left) / factor), round((n.y - top) / factor), tile.shape[1], tile.shape[0], n.label, n.path)
-        for n, tile in tiles
+    from_scan = len(tiles) >= _MIN_SCALED_TILES and lattice in [side * factor for factor in _SCAN_FACTORS]
+    factor = lattice // side if from_scan else 1
+    placed = [
+        (Patch((n.x - left) // factor, (n.y - top) // factor, tile.shape[1], tile.shape[0], n.label, n.path), tile)
+        for n, tile in sorted(tiles, key=lambda pair: (pair[0].y, pair[0].x))
     ]
-    return patches, Size(max(p.x + p.width for p in patches), max(p.y + p.height for p in patches))
+    return placed, Size(max(p.x + p.width for p, _ in placed), max(p.y + p.height for p, _ in placed))
+
+
+def _painted(placed: list[tuple[Patch, Pixels]], size: Size) -> tuple[Pixels, tuple[Patch, ...]]:
+    """The mosaic, uint8 [rows, columns, 3], and its patches; one that overlaps an earlier one is left out."""
+    pixels = np.full((*size.shape, 3), BACKGROUND, np.uint8)
+    taken = np.zeros(size.shape, np.bool_)
+    kept = []
+    for patch, tile in placed:
+        place = np.s_[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width]
+        if not taken[place].any():
+            taken[place] = True
+            pixels[place] = tile
+            kept.append(patch)
+    return pixels, tuple(kept)
 
 
 def _info(folder: Path, patient: str, size: Size, notices: tuple[str, ...]) -> ImageInfo:
@@ -182,6 +215,8 @@ class PatchMosaic(FlatImage):
     """A patch folder as one image, with the patches that it was put together from."""
 
     patches: tuple[Patch, ...] = ()
+    side: int = PATCH_PX
+    """Usual side of a patch in pixels: the step of the mosaic's grid."""
 
     def read_patch(self, patch: Patch) -> Pixels:
         """Pixels of one patch, uint8 [height, width, 3]."""

@@ -50,7 +50,7 @@ class PictureData:
     levels: tuple[Patch, ...]
     """Whole images, finest first. Level 0 itself unless ``partial``."""
     partial: bool
-    """Whether finer pixels than ``levels`` have to be read region by region."""
+    """Whether finer pixels than ``levels`` have to be read region by region; never for grey, which is held whole."""
 
 
 def load_picture(
@@ -65,14 +65,14 @@ def load_picture(
     source = _source(path, settings, mpp_um, _version(path))
     checkpoint(cancel)
     whole = Region.whole(source.info.size)
-    partial = len(source.info.levels) > 1 or whole.size.pixels > settings.slide_region_pixels
-    if partial:
+    scale = source.gray_scale(frame)
+    checkpoint(cancel)
+    if scale is None and (len(source.info.levels) > 1 or whole.size.pixels > settings.slide_region_pixels):
         overview = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(whole.width, whole.height)))
         level = level_for(source.info, whole.width / overview.width)
         first = _shown(resized(read_blocks(source, whole, level, settings, cancel), overview), None)
         return PictureData(source.info, None, frame, (Patch(whole, first),), True)
     pixels = source.read_region(whole, 0, frame)
-    scale = source.gray_scale(frame)
     checkpoint(cancel)
     levels = [Patch(whole, _shown(pixels, scale))]
     while max(levels[-1].pixels.shape[:2]) > _SMALLEST_SIDE:

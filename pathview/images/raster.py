@@ -43,6 +43,9 @@ DECODE_FAILURES = (
 """What the decoders raise on damaged files."""
 
 _PLAUSIBLE_MPP = (0.05, 20.0)
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _YCBCR = 0, 1, 2, 3, 4, 6
+_TIFF_COLORS = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _YCBCR)
+"""Photometric interpretations (TIFF 6.0, tag 262) that come out as grey or RGB; not CMYK, Lab and the like."""
 
 
 def open_raster(path: Path, settings: Settings) -> FlatImage:
@@ -58,10 +61,9 @@ def open_raster(path: Path, settings: Settings) -> FlatImage:
             with Image.open(io.BytesIO(data)) as image:
                 _check_bytes(path, image.width * image.height * 4, settings)
                 name = str(image.format)
-                pixels = _decode(data, image)
+                return flat_image(path, "Netpbm" if name == "PPM" else name, _decode(data, image))
     except DECODE_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not an image that PathView reads; save it again.") from error
-    return flat_image(path, "Netpbm" if name == "PPM" else name, pixels)
 
 
 def _decode(data: bytes, image: Image.Image) -> Pixels:
@@ -87,7 +89,7 @@ def open_tiff(path: Path, settings: Settings) -> FlatImage | TiffStack:
     """Open a TIFF: one page, a stack of equal pages (frames), or the levels of a pyramid.
 
     Raises:
-        ImageError: unreadable, cut off, or larger than the settings allow.
+        ImageError: unreadable, cut off, of a kind that cannot be shown, or larger than the settings allow.
     """
     import tifffile
 
@@ -97,22 +99,24 @@ def open_tiff(path: Path, settings: Settings) -> FlatImage | TiffStack:
             axes, shape = series.axes, series.shape
             page = series.keyframe
             _check_bytes(path, page.imagewidth * page.imagelength * page.samplesperpixel * 2, settings)
+            _check_colors(path, page)
             frames = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis not in "YXS"] or [1]))
-            spacing = _tiff_spacing(page)
-            first = _plane(series.pages[0].asarray() if frames > 1 else series.asarray(), axes)
+            inverse = _photometric(page) == _WHITE_IS_ZERO
+            first = _plane(series.pages[0].asarray() if frames > 1 else series.asarray(), axes, _color_map(page))
+            image = flat_image(path, "TIFF", first, _tiff_spacing(page), frames, inverse)
     except DECODE_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not a TIFF that PathView reads; save it again.") from error
-    image = flat_image(path, "TIFF", first, spacing, frames)
-    return TiffStack(image, path) if frames > 1 else image
+    return TiffStack(image, path, inverse) if frames > 1 else image
 
 
 class TiffStack:
     """A TIFF of several equal pages; the page read last is kept."""
 
-    def __init__(self, first: FlatImage, path: Path) -> None:
+    def __init__(self, first: FlatImage, path: Path, inverse: bool) -> None:
         self.info = first.info
         self._image = first
         self._path = path
+        self._inverse = inverse
         self._frame = 0
 
     def read_region(self, region: Region, level: int = 0, frame: int = 0) -> Pixels:
@@ -135,20 +139,31 @@ class TiffStack:
 
         try:
             with tifffile.TiffFile(self._path) as tiff:
-                plane = _plane(tiff.series[0].pages[frame].asarray(), "")
+                page = tiff.series[0].pages[frame]
+                plane = _plane(page.asarray(), "", _color_map(page.keyframe))
+                self._image = flat_image(self._path, self.info.format, plane, inverse=self._inverse)
         except DECODE_FAILURES as error:
             raise ImageError(f"Page {frame + 1} of {self._path.name} is damaged.") from error
-        self._image = flat_image(self._path, self.info.format, plane)
         self._frame = frame
 
 
 def flat_image(
-    path: Path, format_name: str, pixels: Pixels, spacing: SpacingMm | None = None, frames: int = 1
+    path: Path,
+    format_name: str,
+    pixels: Pixels,
+    spacing: SpacingMm | None = None,
+    frames: int = 1,
+    inverse: bool = False,
 ) -> FlatImage:
     """An image held whole: grey of 8 or 16 bit, or RGB of 8 (16-bit colour is reduced to 8).
 
-    RGB whose three channels are equal is grey; transparency is laid over white.
+    RGB whose three channels are equal is grey; transparency is laid over white. ``inverse``: small
+    grey codes are bright.
+
+    Raises:
+        ImageError: pixels of another type, or of more than four channels.
     """
+    _check_pixels(path, pixels)
     bits = pixels.dtype.itemsize * 8
     pixels = _simplified(pixels)
     size = Size(pixels.shape[1], pixels.shape[0])
@@ -156,7 +171,8 @@ def flat_image(
     scale = None
     if gray:
         top = 2**bits - 1
-        scale = GrayScale(0, top).with_range_of(pixels) if bits > 8 else GrayScale(0, top, data_range=(0, top))
+        scale = GrayScale(0, top, inverse=inverse, data_range=(0, top))
+        scale = scale.with_range_of(pixels) if bits > 8 else scale
     info = ImageInfo(
         path=path,
         format=format_name,
@@ -164,7 +180,7 @@ def flat_image(
         levels=(Level(size, 1.0),),
         frames=frames,
         bits=bits,
-        photometric="MONOCHROME2" if gray else "RGB",
+        photometric=("MONOCHROME1" if inverse else "MONOCHROME2") if gray else "RGB",
         kind="mammogram" if gray else "histology",
         spacing=spacing,
         spacing_source="file header" if spacing else None,
@@ -191,14 +207,28 @@ def _over_white(pixels: Pixels) -> Pixels:
     return np.rint(mixed).astype(pixels.dtype)
 
 
-def _plane(pixels: np.ndarray[Any, Any], axes: str) -> Pixels:
-    """One page as [rows, columns] or [rows, columns, samples] of unsigned integers."""
+def _plane(pixels: np.ndarray[Any, Any], axes: str, color_map: Pixels | None) -> Pixels:
+    """One page as [rows, columns] or [rows, columns, samples]; indices into a colour map become RGB."""
     if axes.endswith("SYX") or (not axes and pixels.ndim == 3 and pixels.shape[0] in (3, 4)):
         pixels = np.moveaxis(pixels, -3, -1)
     pixels = pixels.squeeze()
-    if pixels.ndim not in (2, 3) or pixels.dtype.kind not in "ub" or pixels.dtype.itemsize > 2:
-        raise ValueError(f"pixels of type {pixels.dtype} and shape {pixels.shape}")
+    if color_map is not None:
+        return np.take(color_map, pixels, axis=0)
     return pixels.astype(np.uint8) * 255 if pixels.dtype.kind == "b" else pixels
+
+
+def _photometric(page: Any) -> int:
+    # tifffile takes a missing tag for 0, which would turn the image's polarity.
+    return int(page.tags.valueof("PhotometricInterpretation", _BLACK_IS_ZERO))
+
+
+def _color_map(page: Any) -> Pixels | None:
+    """The colours of a colour-mapped page, uint8 [codes, 3] RGB; None for any other page."""
+    if _photometric(page) != _PALETTE:
+        return None
+    colors = np.asarray(page.colormap)
+    # Some writers store 8-bit colours where TIFF wants 16 bit; libtiff tells them apart in the same way.
+    return (colors if colors.max() < 256 else colors >> 8).astype(np.uint8).T
 
 
 def _tiff_spacing(page: Any) -> SpacingMm | None:
@@ -214,6 +244,22 @@ def _tiff_spacing(page: Any) -> SpacingMm | None:
     if all(low <= size <= high for size in sizes):
         return SpacingMm(sizes[0] / 1000, sizes[1] / 1000)
     return None
+
+
+def _check_colors(path: Path, page: Any) -> None:
+    if _photometric(page) not in _TIFF_COLORS:
+        name = getattr(page.photometric, "name", page.photometric)
+        raise ImageError(f"{path.name} is stored in {name} colours, which cannot be shown; save it as grey or RGB.")
+
+
+def _check_pixels(path: Path, pixels: Pixels) -> None:
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.ndim not in (2, 3) or channels > 4 or pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2:
+        shape = " x ".join(str(side) for side in pixels.shape)
+        raise ImageError(
+            f"{path.name} holds {shape} pixels of type {pixels.dtype}, which cannot be shown; "
+            "save it as grey or RGB of 8 or 16 bit."
+        )
 
 
 def _check_bytes(path: Path, size: int, settings: Settings) -> None:

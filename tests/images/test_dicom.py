@@ -16,9 +16,10 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
 from pathview.errors import ImageError
-from pathview.geometry import Region
+from pathview.geometry import Region, Size
 from pathview.images.dicom import open_dicom
 from pathview.images.intensity import Lut, Window, to_gray8
+from pathview.images.render import display_pixels
 from pathview.settings import Settings
 from tests.makers import breast_pixels, dicom_dataset, lut_item, write_dicom
 
@@ -110,6 +111,41 @@ def test_that_signed_codes_below_16_bits_are_extended(tmp_path: Path, settings: 
     codes = np.array([[-2048, -1, 0, 2047]], np.int16)
     path = write_dicom(tmp_path / "a.dcm", codes & 0x0FFF, PixelRepresentation=1)
     assert whole(open_dicom(path, settings)).tolist() == codes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("high_bit", "shift"), [(None, 0), ([11, 11], 0), (40, 4)], ids=["empty", "twice", "beyond the cell"]
+)
+def test_that_a_wrong_high_bit_does_not_matter(
+    high_bit: int | list[int] | None, shift: int, tmp_path: Path, settings: Settings
+) -> None:
+    ds = dicom_dataset(RAMP << shift)
+    ds.HighBit = high_bit
+    pydicom.dcmwrite(tmp_path / "a.dcm", ds)
+    assert np.array_equal(whole(open_dicom(tmp_path / "a.dcm", settings)), RAMP)
+
+
+@pytest.mark.parametrize(
+    ("stored", "bits", "dtype"),
+    [
+        (RAMP.astype(np.uint32) * 16, 16, np.uint16),
+        (RAMP.astype(np.int32) - 2000, 16, np.int16),
+        (RAMP.astype(np.uint32), 12, np.uint16),
+        ((RAMP % 256 - 128.0).astype(np.int8), 8, np.int16),
+        ((RAMP % 64 - 32.0).astype(np.int8), 6, np.int16),
+        ((RAMP % 256).astype(np.uint8), 8, np.uint8),
+    ],
+    ids=["uint32", "int32", "12 of 32 bits", "int8", "6 of 8 bits", "uint8"],
+)
+def test_that_cells_of_any_size_become_codes_that_can_be_shown(
+    stored: np.ndarray, bits: int, dtype: type, tmp_path: Path, settings: Settings
+) -> None:
+    source = open_dicom(write_dicom(tmp_path / "a.dcm", stored, bits), settings)
+    pixels = whole(source)
+    assert pixels.dtype == dtype
+    assert np.array_equal(pixels, stored)
+    shown = display_pixels(source, Region.whole(source.info.size), Size(16, 10))
+    assert shown.min() < shown.max()
 
 
 def test_that_the_first_voi_lut_comes_before_windows_and_width_0_is_no_window(

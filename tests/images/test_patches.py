@@ -9,7 +9,7 @@ from PIL import Image
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size
 from pathview.images.formats import find_images, open_image
-from pathview.images.patches import BACKGROUND, PatchMosaic
+from pathview.images.patches import BACKGROUND, PATCH_PX, PatchMosaic
 from tests.makers import write_patch, write_patch_folder
 
 
@@ -43,6 +43,44 @@ def test_that_coordinates_of_the_full_scan_are_brought_down(tmp_path: Path) -> N
     for x, y in ((801, 1), (1601, 1), (801, 801)):
         write_patch(tmp_path, x, y, 0)
     assert opened(tmp_path).info.size == Size(100, 100)
+
+
+@pytest.mark.parametrize("places", [[(101, 1), (401, 1)], [(101, 1), (901, 1)], [(101, 1), (401, 1), (101, 601)]])
+def test_that_patches_far_apart_stay_apart(places: list[tuple[int, int]], tmp_path: Path) -> None:
+    for x, y in places:
+        write_patch(tmp_path, x, y, 0)
+    assert [(p.x, p.y) for p in opened(tmp_path).patches] == [(x - 101, y - 1) for x, y in places]
+
+
+@pytest.mark.parametrize("step", [100, 1600])
+def test_that_patches_of_another_usual_side_lie_side_by_side(step: int, tmp_path: Path) -> None:
+    for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        write_patch(tmp_path, 1 + x * step, 1 + y * step, 0, size=(100, 100))
+    source = opened(tmp_path)
+    assert (source.info.size, source.side, source.info.notices) == (Size(200, 200), 100, ())
+    for patch in source.patches:
+        assert np.array_equal(source.read_patch(patch), np.asarray(Image.open(patch.path)))
+
+
+def test_that_overlapping_patches_are_left_out_and_told(tmp_path: Path) -> None:
+    for x in (1, 26, 51):
+        write_patch(tmp_path, x, 1, 0)
+    source = opened(tmp_path)
+    assert [patch.x for patch in source.patches] == [0, 50]
+    for patch in source.patches:
+        assert np.array_equal(source.read_patch(patch), np.asarray(Image.open(patch.path)))
+    assert source.info.notices == ("1 of 3 patches overlap others and are left out.",)
+
+
+def test_that_a_huge_patch_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_patch(tmp_path, 1, 1, 0)
+    write_patch(tmp_path, 51, 1, 0, size=(20, 513))
+    decoded = []
+    convert = Image.Image.convert
+    monkeypatch.setattr(Image.Image, "convert", lambda image, mode: decoded.append(image.size) or convert(image, mode))
+    source = opened(tmp_path)
+    assert decoded == [(50, 50)]
+    assert "1 of 2 patches cannot be read" in " ".join(source.info.notices)
 
 
 def test_that_disagreements_are_reported(tmp_path: Path) -> None:
@@ -95,7 +133,7 @@ def test_that_the_real_patients_open(data_dir: Path) -> None:
     folders = [folder for folder in sorted((data_dir / "idc").iterdir()) if folder.is_dir()]
     assert len(folders) == 14
     source = opened(folders[0])
-    assert len(source.patches) == 979
+    assert (len(source.patches), source.side, source.info.notices) == (979, PATCH_PX, ())
     assert {(p.width, p.height) for p in source.patches} == {(50, 50), (41, 50), (50, 35)}
 
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pathview.errors import ImageError
-from pathview.images.pyramid import load_picture
+from pathview.geometry import Region
+from pathview.images.intensity import Window
+from pathview.images.pyramid import load_picture, load_region
 from pathview.jobs import never, no_progress
 from pathview.settings import Settings
 from tests.makers import write_dicom
@@ -36,3 +39,24 @@ def test_that_a_file_that_changed_is_read_anew(tmp_path: Path, settings: Setting
     path.unlink()
     with pytest.raises(ImageError, match="does not exist"):
         load_picture(path, settings, None, 0, no_progress, never())
+
+
+def test_that_a_large_grey_image_keeps_its_codes_and_its_scale(tmp_path: Path) -> None:
+    pixels = (np.arange(40 * 64, dtype=np.uint16) * 25).reshape(40, 64)
+    tags = {"PhotometricInterpretation": "MONOCHROME1", "WindowCenter": 30000, "WindowWidth": 40000}
+    path = write_dicom(tmp_path / "a.dcm", pixels, bits=16, **tags)
+    data = load_picture(path, Settings(slide_region_pixels=1000), None, 0, no_progress, never())
+    assert not data.partial
+    assert np.array_equal(data.levels[0].pixels, pixels)
+    assert data.scale is not None
+    assert (data.scale.inverse, data.scale.voi) == (True, Window(30000, 40000))
+
+
+def test_that_a_large_colour_image_is_an_overview_and_regions_by_need(tmp_path: Path) -> None:
+    settings = Settings(slide_region_pixels=1000)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 64, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert load_picture(tmp_path / "a.png", settings, None, 0, no_progress, never()).partial
+    region = Region(8, 4, 32, 20)
+    patch = load_region(tmp_path / "a.png", settings, None, region, 1.0, no_progress, never())
+    assert np.array_equal(patch.pixels, pixels[4:24, 8:40])

@@ -11,6 +11,8 @@ from PIL import Image
 from pathview.errors import ImageError
 from pathview.geometry import Region
 from pathview.images.formats import open_image
+from pathview.images.raster import flat_image
+from pathview.images.render import display_pixels
 from pathview.settings import Settings
 
 GRAY8 = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40).astype(np.uint8)
@@ -84,6 +86,73 @@ def test_that_tiff_pages_are_frames(tmp_path: Path) -> None:
     region = Region.whole(source.info.size)
     assert np.array_equal(source.read_region(region, frame=2), GRAY16[:, ::-1])
     assert np.array_equal(source.read_region(region, frame=0), GRAY16)
+
+
+@pytest.mark.parametrize("codes", [GRAY8, GRAY16], ids=["8 bit", "16 bit"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_that_a_white_is_zero_tiff_is_turned_once(codes: np.ndarray, frames: int, tmp_path: Path) -> None:
+    for name in ("miniswhite", "minisblack"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.stack([codes] * frames).squeeze(), photometric=name)
+    turned, plain = (open_image(tmp_path / f"{name}.tif") for name in ("miniswhite", "minisblack"))
+    assert (turned.info.photometric, turned.info.frames) == ("MONOCHROME1", frames)
+    whole_image, last = Region.whole(turned.info.size), frames - 1
+    shown = [display_pixels(source, whole_image, source.info.size, last).astype(int) for source in (turned, plain)]
+    assert np.abs(shown[0] - (255 - shown[1])).max() <= 1
+    assert np.array_equal(turned.read_region(whole_image, frame=last), codes)
+
+
+def test_that_a_tiff_without_a_photometric_tag_is_not_turned(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY8, photometric="minisblack", metadata=None)
+    path.write_bytes(path.read_bytes().replace(b"\x06\x01\x03\x00", b"\x05\x01\x03\x00"))
+    assert open_image(path).info.photometric == "MONOCHROME2"
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_that_a_colour_mapped_tiff_becomes_rgb(depth: int, tmp_path: Path) -> None:
+    colors = np.random.default_rng(0).integers(1, 256, (3, 256)).astype(np.uint16)
+    stored = colors * 257 if depth == 16 else colors
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([GRAY8, GRAY8[::-1]]), photometric="palette", colormap=stored)
+    source = open_image(tmp_path / "a.tif")
+    assert (source.info.photometric, source.info.frames) == ("RGB", 2)
+    found = source.read_region(Region.whole(source.info.size), frame=1)
+    assert np.array_equal(found, colors.T[GRAY8[::-1]])
+
+
+def test_that_pages_with_colour_maps_of_their_own_keep_them(tmp_path: Path) -> None:
+    colors = np.random.default_rng(0).integers(256, 65536, (2, 3, 256)).astype(np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for table in colors:
+            writer.write(GRAY8, photometric="palette", colormap=table, metadata=None)
+    source = open_image(tmp_path / "a.tif")
+    for frame in range(source.info.frames):
+        found = source.read_region(Region.whole(source.info.size), frame=frame)
+        assert np.array_equal(found, (colors[frame] >> 8).T[GRAY8])
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "options", "words"),
+    [
+        ((30, 40, 4), np.float32, {"photometric": "rgb"}, "30 x 40 x 4 pixels of type float32"),
+        ((30, 40), np.float32, {}, "type float32"),
+        ((30, 40), np.int16, {}, "type int16"),
+        ((30, 40), np.uint32, {}, "type uint32"),
+        ((30, 40, 5), np.uint8, {"photometric": "minisblack", "planarconfig": "contig"}, "30 x 40 x 5"),
+        ((30, 40, 4), np.uint8, {"photometric": "separated"}, "SEPARATED colours"),
+        ((30, 40, 3), np.uint8, {"photometric": "cielab"}, "CIELAB colours"),
+    ],
+)
+def test_that_a_tiff_of_another_kind_is_refused_with_what_to_do(
+    shape: tuple[int, ...], dtype: type, options: dict, words: str, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "odd.tif", np.zeros(shape, dtype), **options)
+    with pytest.raises(ImageError, match=rf"odd\.tif .*{words}.* save it as grey or RGB"):
+        open_image(tmp_path / "odd.tif")
+
+
+def test_that_pixels_no_reader_can_show_are_refused() -> None:
+    with pytest.raises(ImageError, match=r"x\.png .*float32"):
+        flat_image(Path("x.png"), "PNG", np.zeros((2, 2, 4), np.float32))
 
 
 def test_that_a_microscopes_resolution_is_a_pixel_size_and_a_printers_is_not(tmp_path: Path) -> None:
