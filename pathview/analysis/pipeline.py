@@ -35,6 +35,7 @@ class AnalysisRequest:
     explain: str | None = None
     """A layer's name, ``all``, or None for no heat map."""
     frame: int = 0
+    """The one frame to analyse, counted from 0."""
     mpp_um: float | None = None
     """A pixel size that the user states."""
 
@@ -86,15 +87,15 @@ def analyse(
     recipe = network.recipe
     threshold = recipe.decision.threshold if request.threshold is None else request.threshold
     try:
-        check_fits(source.info, recipe)
+        check_fits(source.info, recipe, request.frame)
         layers = gradcam.chosen_layers(network, request.explain)
         look = _look_at_map if recipe.task == "segmentation" else _look_at_patches
         found = look(source, network, threshold, layers, request.frame, progress, cancel)
     except NotAnalysable as error:
         raise NotAnalysable(f"{source.info.path.name} is not analysed: {error}.") from error
     info = source.info
-    mask = measure(found.probability, threshold, info.size, info.spacing)
-    flags = found.flags + uncertainty.image_flags(info, seen_part)
+    mask = measure(found.probability, threshold, info.size, info.spacing, cancel)
+    flags = found.flags + uncertainty.image_flags(info, seen_part, request.frame)
     if recipe.task == "segmentation":
         flags = uncertainty.map_flags(found.verdict, mask) + flags
     return AnalysisResult(
@@ -104,7 +105,7 @@ def analyse(
         score_name=found.verdict.name,
         lower=found.verdict.lower,
         upper=found.verdict.upper,
-        label=found.verdict.label,
+        label=uncertainty.whole_image_label(found.verdict.label, info),
         flags=tuple(flags),
         threshold=threshold,
         probability=found.probability,
@@ -177,6 +178,7 @@ def explain_path(
     source = open_image(path, settings, request.mpp_um)
     try:
         network = _network(request.model_folder, read_manifest(request.model_folder).sha256)
+        check_fits(source.info, network.recipe, request.frame)
         layers = gradcam.chosen_layers(network, request.explain)
         if network.recipe.task == "segmentation":
             working = prepare(source, network.recipe, request.frame)

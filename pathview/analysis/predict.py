@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from pathview.analysis.prepare import Working
 from pathview.analysis.tiles import Blender, TileGrid, overlapping_grid, pad
+from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Size
-from pathview.images.patches import PATCH_PX, PatchMosaic
+from pathview.images.patches import PatchMosaic
 from pathview.images.render import resized
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Batch, Network
@@ -38,6 +39,18 @@ def positive_score(scores: Batch) -> npt.NDArray[np.float32]:
     if scores.shape[-1] == 1:
         return scores[..., 0]
     return (1.0 + scores[..., -1] - scores[..., 0]) / 2.0
+
+
+def checked_score(network: Network, images: Batch) -> npt.NDArray[np.float32]:
+    """:func:`positive_score` of what a network says of a batch.
+
+    Raises:
+        NotAnalysable: an output is not finite, so that no sum or share of the outputs would mean anything.
+    """
+    scores = network.predict(images)
+    if not np.isfinite(scores).all():
+        raise NotAnalysable("the network's output is not a number; its weights or the device it runs on may be faulty")
+    return positive_score(scores)
 
 
 def tile_grid(working: Working, recipe: Recipe) -> TileGrid:
@@ -91,11 +104,11 @@ class PatchGrid:
 
 def mosaic_grid(source: PatchMosaic, recipe: Recipe) -> PatchGrid:
     """The patches of a mosaic; smaller ones at the border are stretched to full size, as in seed 4."""
-    size = Size(recipe.input.width, recipe.input.height)
+    size, side = Size(recipe.input.width, recipe.input.height), source.side
     pixels = np.stack([resized(source.read_patch(patch), size) for patch in source.patches])
-    cells = tuple((round(patch.y / PATCH_PX), round(patch.x / PATCH_PX)) for patch in source.patches)
+    cells = tuple((round(patch.y / side), round(patch.x / side)) for patch in source.patches)
     shape = (1 + max(row for row, _ in cells), 1 + max(column for _, column in cells))
-    return PatchGrid(pixels.astype(np.uint8), cells, shape, GridPlace(0, 0, PATCH_PX, PATCH_PX))
+    return PatchGrid(pixels.astype(np.uint8), cells, shape, GridPlace(0, 0, side, side))
 
 
 def working_grid(working: Working, recipe: Recipe) -> PatchGrid:
@@ -135,18 +148,26 @@ def over_patches(
 
 
 def segment(network: Network, working: Working, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-    """The probability map of a segmentation network at the working scale."""
+    """The probability map of a segmentation network at the working scale.
+
+    Raises:
+        NotAnalysable: the network's output is not a number.
+    """
 
     def run(images: Batch) -> Batch:
-        return positive_score(network.predict(images))[..., None]
+        return checked_score(network, images)[..., None]
 
     values = over_tiles(run, 1, working, network.recipe, progress, cancel)
     return ScoreMap(values[..., 0], working.place)
 
 
 def classify(network: Network, grid: PatchGrid, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-    """The probability map of a patch classifier: one cell a patch, NaN where there is none."""
-    scores = over_patches(lambda images: positive_score(network.predict(images)), grid, progress, cancel)
+    """The probability map of a patch classifier: one cell a patch, NaN where there is none.
+
+    Raises:
+        NotAnalysable: the network's output is not a number.
+    """
+    scores = over_patches(lambda images: checked_score(network, images), grid, progress, cancel)
     values = np.full(grid.shape, np.nan, np.float32)
     for cell, score in zip(grid.cells, scores, strict=True):
         values[cell] = score

@@ -31,8 +31,8 @@ class Working:
     place: GridPlace
 
 
-def check_fits(info: ImageInfo, recipe: Recipe) -> None:
-    """Refuse an image that the recipe was not made for.
+def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
+    """Refuse an image that the recipe was not made for, and a frame that the image does not have.
 
     Raises:
         NotAnalysable: with the reason.
@@ -47,6 +47,8 @@ def check_fits(info: ImageInfo, recipe: Recipe) -> None:
         raise NotAnalysable(f"it is a colour image; {recipe.name} reads grey mammograms")
     if recipe.input.channels == 3 and not info.is_color and "mammogram" not in recipe.kinds:
         raise NotAnalysable(f"it is a grey image; {recipe.name} reads stained tissue in colour")
+    if not 0 <= frame < info.frames:
+        raise NotAnalysable(f"it has {info.frames} frame{'s' if info.frames > 1 else ''}, numbered from 0")
 
 
 def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> float:
@@ -77,7 +79,7 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
         ImageError: the pixels cannot be read.
     """
     info = source.info
-    check_fits(info, recipe)
+    check_fits(info, recipe, frame)
     crop = breast_region(source, frame) if recipe.input.crop == "breast" else Region.whole(info.size)
     factor = working_scale(info, recipe.input, crop)
     size = Size(max(1, round(crop.width * factor)), max(1, round(crop.height * factor)))

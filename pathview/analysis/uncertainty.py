@@ -35,6 +35,11 @@ def label_of(score: float, lower: float, upper: float) -> Label:
     return "negative" if score < lower else "not_sure"
 
 
+def whole_image_label(label: Label, info: ImageInfo) -> Label:
+    """The label of an image of which one frame was read: where there are more, none can make it negative."""
+    return "not_sure" if label == "negative" and info.frames > 1 else label
+
+
 def mask_sum(probability: ScoreMap, spec: InputSpec, side: int) -> float:
     """Seed 2's score: the sum of probabilities over the whole input, resampled to ``side`` x ``side``.
 
@@ -101,9 +106,12 @@ def patch_flags(verdict: Verdict, probability: ScoreMap, decision: DecisionSpec,
     return flags
 
 
-def image_flags(info: ImageInfo, seen_part: str | None) -> list[Flag]:
-    """Reasons that lie in the image itself, not in its score."""
+def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag]:
+    """Reasons that lie in the image itself, not in the score of its frame."""
     flags = []
+    if info.frames > 1:
+        sentence = f"Only frame {frame + 1} of {info.frames} was analysed: the others may show what this one does not."
+        flags.append(Flag("one_frame", sentence))
     if seen_part in ("train", "validation"):
         used = "trained on" if seen_part == "train" else "tuned on"
         flags.append(Flag("seen_in_training", f"This model was {used} this very image: its score proves nothing."))

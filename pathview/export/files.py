@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from PIL import Image
 
 from pathview.errors import OutputError
 from pathview.export import pictures
-from pathview.geometry import Region
+from pathview.geometry import GridPlace, Region, Size
 from pathview.images.formats import open_image
-from pathview.results.mask import full_mask, sample
+from pathview.images.source import ImageSource
+from pathview.results.mask import full_mask, row_blocks, sample
 from pathview.results.result import AnalysisResult, Outcome, ScoreMap, score_words
 from pathview.settings import Settings
 
 _PICTURE_SIDE = 1200
-_BLOCK_ROWS = 512
+_MAX_PIXELS = 2**28
+"""Largest mask and probability map; those of larger images are reduced."""
+Pixels = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,18 @@ class Written:
     probability: Path
     overlay: Path
     heatmaps: dict[str, Path]
+    downsample: int = 1
+    """Level-0 pixels along the side of one pixel of the mask and the probability map."""
 
     def as_json(self) -> dict[str, Any]:
-        """The field ``files`` of ``pathview analyse``."""
+        """The field ``files`` of ``pathview analyse``; tells ``downsample`` where it is not 1."""
+        note = {"downsample": self.downsample} if self.downsample > 1 else {}
         return {
             "mask": str(self.mask),
             "probability": str(self.probability),
             "overlay": str(self.overlay),
             "heatmaps": {layer: str(path) for layer, path in self.heatmaps.items()},
+            **note,
         }
 
 
@@ -44,8 +52,9 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
     """Write what a result shows into a folder.
 
     ``mask.png``: 0 and 255 at the image's stored size and orientation. ``probability.png``: 16 bit at
-    that size, 65535 for a probability of 1; 0 also where nothing was analysed. ``overlay.png`` and
-    ``heat-<layer>.png``: pictures to look at.
+    that size, 65535 for a probability of 1; 0 also where nothing was analysed. For an image of more than
+    2**28 pixels both are reduced, by a power of two that :attr:`Written.downsample` tells; each of their
+    pixels is the map at its centre. ``overlay.png`` and ``heat-<layer>.png``: pictures to look at.
 
     Raises:
         OutputError: a file cannot be written.
@@ -55,20 +64,13 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
         folder / "probability.png",
         folder / "overlay.png",
         {layer: folder / f"heat-{layer}.png" for layer in result.heatmaps},
+        _downsample(result.size),
     )
     note = pictures.png_note(Recipe=result.recipe, Weights=result.provenance.weights_sha256)
     source = open_image(path, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        base = pictures.canvas(source, _PICTURE_SIDE, int(result.provenance.settings.get("frame", 0)))
-        images: dict[Path, np.ndarray[Any, Any]] = {
-            written.mask: full_mask(result.probability, result.threshold, result.size),
-            written.probability: _probability16(result),
-            written.overlay: pictures.captioned(pictures.with_outline(base, result), [caption(result)]),
-        }
-        for layer, heat in result.heatmaps.items():
-            images[written.heatmaps[layer]] = heat_picture(base, heat, layer)
-        for target, pixels in images.items():
+        for target, pixels in _contents(source, result, written):
             Image.fromarray(pixels).save(target, pnginfo=note)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or 'input/output error'}.") from error
@@ -77,7 +79,33 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
     return written
 
 
-def heat_picture(base: pictures.Canvas, heat: ScoreMap, layer: str) -> np.ndarray[Any, Any]:
+def _contents(source: ImageSource, result: AnalysisResult, written: Written) -> Iterator[tuple[Path, Pixels]]:
+    """What each file shows, one after the other since masks may be large."""
+    probability, size = _reduced(result.probability, written.downsample), result.size.scaled(1 / written.downsample)
+    yield written.mask, full_mask(probability, result.threshold, size)
+    yield written.probability, _probability16(probability, size)
+    base = pictures.canvas(source, _PICTURE_SIDE, int(result.provenance.settings.get("frame", 0)))
+    yield written.overlay, pictures.captioned(pictures.with_outline(base, result), [caption(result)])
+    for layer, heat in result.heatmaps.items():
+        yield written.heatmaps[layer], heat_picture(base, heat, layer)
+
+
+def _downsample(size: Size) -> int:
+    """The least power of two that brings an image down to what is written."""
+    factor = 1
+    while size.scaled(1 / factor).pixels > _MAX_PIXELS:
+        factor *= 2
+    return factor
+
+
+def _reduced(score_map: ScoreMap, factor: int) -> ScoreMap:
+    """The same map over an image of which one pixel stands for ``factor`` x ``factor``."""
+    place = score_map.place
+    small = GridPlace(place.x / factor, place.y / factor, place.cell_width / factor, place.cell_height / factor)
+    return replace(score_map, place=small)
+
+
+def heat_picture(base: pictures.Canvas, heat: ScoreMap, layer: str) -> Pixels:
     """A heat map as a picture that says what it is."""
     return pictures.captioned(
         pictures.with_heat(base, heat), [f"Grad-CAM of {layer}: model attention, not a lesion outline"]
@@ -122,21 +150,27 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
     }
 
 
-def _probability16(result: AnalysisResult) -> np.ndarray[Any, Any]:
-    pixels = np.zeros(result.size.shape, np.uint16)
-    for top in range(0, result.size.height, _BLOCK_ROWS):
-        rows = min(_BLOCK_ROWS, result.size.height - top)
-        values = sample(result.probability, Region(0, top, result.size.width, rows))
-        pixels[top : top + rows] = np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)
+def _probability16(probability: ScoreMap, size: Size) -> Pixels:
+    pixels = np.zeros(size.shape, np.uint16)
+    for block in row_blocks(Region.whole(size)):
+        values = sample(probability, block)
+        pixels[block.y : block.bottom] = np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)
     return pixels
 
 
 def folder_names(paths: list[Path]) -> list[str]:
-    """A folder name for each image: its own name without the ending, numbered where two are alike."""
-    seen: dict[str, int] = {}
+    """A folder name for each image: its own name without the ending, numbered where two are alike.
+
+    Names that differ only in case count as alike, since some file systems keep them in one folder.
+    """
+    used: set[str] = set()
     names = []
     for path in paths:
-        name = path.name if path.is_dir() else path.stem
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+        own = path.name if path.is_dir() else path.stem
+        name, number = own, 1
+        while name.casefold() in used:
+            number += 1
+            name = f"{own}-{number}"
+        used.add(name.casefold())
+        names.append(name)
     return names

@@ -140,9 +140,9 @@ def size_of(image: ImageRow) -> Size:
 
 def areas_of(probability: ScoreMap, size: Size, progress: ProgressSink, cancel: CancelToken) -> npt.NDArray[Any]:
     """The mask's area at every threshold (a job)."""
-    return area_curve(probability, size)
+    return area_curve(probability, size, cancel)
 
 
 def places_of(probability: ScoreMap, threshold: float, size: Size, progress: ProgressSink, cancel: CancelToken) -> int:
     """How many components the mask has (a job)."""
-    return len(measure(probability, threshold, size, None).components)
+    return len(measure(probability, threshold, size, None, cancel=cancel).components)

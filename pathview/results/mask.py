@@ -1,7 +1,9 @@
 """From a probability map and a threshold to a mask, its components and its area.
 
 The map is small and the image large, so the mask at the image's stored size is computed only where
-the map can reach the threshold, with the same numbers as if it were computed everywhere.
+the map can reach the threshold, block by block, with the same numbers as if it were computed
+everywhere. A map of whole cells is measured on its cells, each as large as the pixels whose centres
+lie in it.
 """
 
 from __future__ import annotations
@@ -10,31 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pathview.geometry import Region, Size, SpacingMm
+from pathview.jobs import CancelToken, checkpoint
+from pathview.results.components import Component, Ints, Part, components_of
 
 if TYPE_CHECKING:
     from pathview.results.result import ScoreMap
 
 Mask = npt.NDArray[np.uint8]
-_BLOCK_ROWS = 512
+_BLOCK_PIXELS = 2**22
 AREA_STEPS = 1000
 """Thresholds 0, 1/1000 ... 1 for which :func:`area_curve` knows the area."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """One connected part (8 neighbours) of a mask, in level-0 pixels."""
-
-    region: Region
-    area_px: int
-    peak: float
-    """Largest probability inside."""
-    centroid: tuple[float, float]
-    """(x, y)."""
 
 
 @dataclass(frozen=True)
@@ -98,44 +89,43 @@ def full_mask(score_map: ScoreMap, threshold: float, size: Size) -> Mask:
     """The mask at the image's stored size: uint8 [height, width] of 0 and 255."""
     mask = np.zeros(size.shape, np.uint8)
     region = mask_region(score_map, threshold, size)
-    for block in _blocks(region):
+    for block in row_blocks(region):
         part = sample(score_map, block) >= threshold
         mask[block.y : block.bottom, block.x : block.right] = part.view(np.uint8) * np.uint8(255)
     return mask
 
 
-def measure(score_map: ScoreMap, threshold: float, size: Size, spacing: SpacingMm | None) -> MaskStats:
-    """Area and components of the mask at the image's stored size."""
+def measure(
+    score_map: ScoreMap, threshold: float, size: Size, spacing: SpacingMm | None, cancel: CancelToken | None = None
+) -> MaskStats:
+    """Area and components of the mask at the image's stored size.
+
+    Raises:
+        Cancelled: between two blocks, after the user cancelled.
+    """
     region = mask_region(score_map, threshold, size)
-    if region.width == 0 or region.height == 0:
-        return MaskStats(threshold, 0, 0.0 if spacing else None, ())
-    values = np.concatenate([sample(score_map, block) for block in _blocks(region)])
-    count, labels, stats, centroids = cv2.connectedComponentsWithStats((values >= threshold).astype(np.uint8), None, 8)
-    components = []
-    for index in range(1, count):
-        x, y, width, height, area = (int(v) for v in stats[index])
-        part = np.s_[y : y + height, x : x + width]
-        peak = float(values[part][labels[part] == index].max())
-        centroid = (float(centroids[index][0]) + region.x + 0.5, float(centroids[index][1]) + region.y + 0.5)
-        components.append(Component(Region(region.x + x, region.y + y, width, height), area, peak, centroid))
-    components.sort(key=lambda component: -component.area_px)
+    components = components_of(_parts(score_map, region, cancel), threshold)
     area = sum(component.area_px for component in components)
-    return MaskStats(threshold, area, area * spacing.pixel_area_mm2 if spacing else None, tuple(components))
+    return MaskStats(threshold, area, area * spacing.pixel_area_mm2 if spacing else None, components)
 
 
-def area_curve(score_map: ScoreMap, size: Size) -> npt.NDArray[np.int64]:
+def area_curve(score_map: ScoreMap, size: Size, cancel: CancelToken | None = None) -> npt.NDArray[np.int64]:
     """Mask area in level-0 pixels at thresholds 0, 1/1000 ... 1: int64 [1001].
 
     Exact at those thresholds, so that a slider in steps of 1/1000 reads the same area as
     :func:`measure` without touching the image.
+
+    Raises:
+        Cancelled: between two blocks, after the user cancelled.
     """
     steps = (np.arange(AREA_STEPS + 1) / AREA_STEPS).astype(np.float32)
     counts = np.zeros(AREA_STEPS + 2, np.int64)
-    for block in _blocks(Region.whole(size)):
-        values = sample(score_map, block)
-        above = values[values >= steps[1]]  # nearly all pixels are below: they need no search
-        counts[1] += np.count_nonzero(values >= 0) - above.size
-        counts += np.bincount(np.searchsorted(steps, above, side="right"), minlength=AREA_STEPS + 2)
+    for part in _parts(score_map, Region.whole(size), cancel):
+        areas = part.areas
+        above = part.values >= steps[1]  # nearly all pixels are below: they need no search
+        counts[1] += areas[(part.values >= 0) & ~above].sum()
+        bins = np.searchsorted(steps, part.values[above], side="right")
+        counts += np.bincount(bins, areas[above], minlength=AREA_STEPS + 2).astype(np.int64)
     return counts[::-1].cumsum()[::-1][1:]
 
 
@@ -148,6 +138,33 @@ def dice_and_iou(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_])
     return 2 * common / total, common / (total - common)
 
 
-def _blocks(region: Region) -> Iterator[Region]:
-    for y in range(region.y, region.bottom, _BLOCK_ROWS):
-        yield Region(region.x, y, region.width, min(_BLOCK_ROWS, region.bottom - y))
+def row_blocks(region: Region, cancel: CancelToken | None = None) -> Iterator[Region]:
+    """A region cut into blocks of whole rows that fit into memory, with a checkpoint before each."""
+    if region.width == 0:
+        return
+    rows = max(1, _BLOCK_PIXELS // region.width)
+    for y in range(region.y, region.bottom, rows):
+        if cancel is not None:
+            checkpoint(cancel)
+        yield Region(region.x, y, region.width, min(rows, region.bottom - y))
+
+
+def _parts(score_map: ScoreMap, region: Region, cancel: CancelToken | None) -> Iterator[Part]:
+    """What a region shows of a map: pixels block by block where it is smooth, else all its cells."""
+    if score_map.smooth:
+        for block in row_blocks(region, cancel):
+            rows, columns = np.arange(block.y, block.bottom + 1), np.arange(block.x, block.right + 1)
+            yield Part(sample(score_map, block), rows, columns)
+        return
+    place = score_map.place
+    rows = _edges(region.y, region.height, place.y, place.cell_height, score_map.values.shape[0])
+    columns = _edges(region.x, region.width, place.x, place.cell_width, score_map.values.shape[1])
+    # Cells without a pixel of their own must not stand between neighbours, so they are left out.
+    cells = score_map.values[np.ix_(np.diff(rows) > 0, np.diff(columns) > 0)]
+    if cells.size:
+        yield Part(np.where(np.isnan(cells), np.float32(-1.0), cells), np.unique(rows), np.unique(columns))
+
+
+def _edges(start: int, count: int, origin: float, cell: float, cells: int) -> Ints:
+    """First pixel of each of ``cells`` cells along an axis, by its centre, and the end of the last one."""
+    return start + np.searchsorted(_axis(start, count, origin, cell), np.arange(cells + 1))

@@ -1,23 +1,115 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path
+from pathview.analysis.pipeline import AnalysisRequest, analyse, analyse_path, explain_path
 from pathview.errors import ImageError, ModelError, NotAnalysable
 from pathview.images.digest import file_digests
+from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, never, no_progress
+from pathview.models.recipe import Recipe
 from pathview.models.weights import SEEN_DIGITS
 from pathview.settings import Settings
-from tests.makers import breast_pixels, write_dicom, write_patch, write_patch_folder
+from tests.makers import (
+    breast_pixels,
+    tiny_cnn_recipe,
+    tiny_unet_recipe,
+    write_dicom,
+    write_patch,
+    write_patch_folder,
+)
 
 
 def analysed(path: Path, model: Path, **options):
     return analyse_path(path, AnalysisRequest(model, **options), Settings(), no_progress, never())
+
+
+@dataclass
+class ConstantNetwork:
+    """A network that says the same of everything."""
+
+    recipe: Recipe
+    output: float
+    weights_sha256: str = ""
+    runtime: str = "none"
+    device: str = "none"
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        shape = images.shape[:3] if self.recipe.task == "segmentation" else images.shape[:1]
+        return np.full((*shape, 1), self.output, np.float32)
+
+    def explainable_layers(self) -> tuple[str, ...]:
+        return ("only",)
+
+
+def said_of(path: Path, network: ConstantNetwork, mpp_um: float | None = None, **options):
+    source = open_image(path, Settings(), mpp_um)
+    request = AnalysisRequest(path, **options)
+    try:
+        return analyse(source, network, request, "", None, no_progress, never())
+    finally:
+        source.close()
+
+
+def mammogram_of(frames: int, folder: Path) -> tuple[Path, Recipe, None]:
+    pixels = breast_pixels(300, 220)
+    path = write_dicom(
+        folder / "a.dcm", pixels if frames == 1 else np.stack([pixels] * frames), PixelSpacing=[0.1, 0.1]
+    )
+    return path, tiny_unet_recipe(decision={"rule": "mask-sum", "lower": 10.0, "upper": 1000.0}), None
+
+
+def tissue_of(frames: int, folder: Path) -> tuple[Path, Recipe, float]:
+    pixels = np.random.default_rng(0).integers(0, 200, (frames, 100, 150, 3)).astype(np.uint8)
+    tifffile.imwrite(folder / "a.tif", pixels, photometric="rgb")
+    return folder / "a.tif", tiny_cnn_recipe(), 4.0
+
+
+@pytest.mark.parametrize("image_of", [mammogram_of, tissue_of])
+@pytest.mark.parametrize(
+    ("frames", "output", "label"), [(1, 0.0, "negative"), (3, 0.0, "not_sure"), (3, 1.0, "positive")]
+)
+def test_that_one_frame_cannot_make_an_image_of_many_negative(
+    image_of, frames: int, output: float, label: str, tmp_path: Path
+) -> None:
+    path, recipe, mpp_um = image_of(frames, tmp_path)
+    result = said_of(path, ConstantNetwork(recipe, output), mpp_um, frame=frames - 1)
+    assert result.label == label
+    sentences = {flag.code: flag.sentence for flag in result.flags}
+    assert ("one_frame" in sentences) == (frames > 1)
+    assert sentences.get("one_frame", "").startswith("Only frame 3 of 3 was analysed" if frames > 1 else "")
+    assert "score_in_band" not in sentences
+
+
+@pytest.mark.parametrize("image_of", [mammogram_of, tissue_of])
+@pytest.mark.parametrize(("frames", "frame"), [(1, 1), (3, 3), (3, -1)])
+def test_that_a_frame_that_is_not_there_is_not_analysed(image_of, frames: int, frame: int, tmp_path: Path) -> None:
+    path, recipe, mpp_um = image_of(frames, tmp_path)
+    with pytest.raises(NotAnalysable, match=rf"^a\.\w+ is not analysed: it has {frames} frames?, numbered from 0\.$"):
+        said_of(path, ConstantNetwork(recipe, 0.0), mpp_um, frame=frame)
+
+
+def test_that_a_mosaic_has_one_frame(tmp_path: Path, tiny_cnn: Path) -> None:
+    folder = write_patch_folder(tmp_path / "p")
+    with pytest.raises(NotAnalysable, match="it has 1 frame, numbered from 0"):
+        analysed(folder, tiny_cnn, frame=1)
+    with pytest.raises(NotAnalysable, match="it has 1 frame, numbered from 0"):
+        explain_path(folder, AnalysisRequest(tiny_cnn, explain="pool2", frame=1), Settings(), no_progress, never())
+
+
+@pytest.mark.parametrize("image_of", [mammogram_of, tissue_of])
+@pytest.mark.parametrize("output", [np.nan, np.inf])
+def test_that_an_output_that_is_no_number_is_no_result(image_of, output: float, tmp_path: Path) -> None:
+    path, recipe, mpp_um = image_of(1, tmp_path)
+    with pytest.raises(NotAnalysable, match="the network's output is not a number"):
+        said_of(path, ConstantNetwork(recipe, output), mpp_um)
 
 
 def test_that_a_mammogram_gives_a_map_a_score_and_provenance(tmp_path: Path, tiny_unet: Path) -> None:

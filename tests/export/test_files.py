@@ -8,6 +8,7 @@ from PIL import Image
 
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path
 from pathview.errors import OutputError
+from pathview.export import files as export_files
 from pathview.export.files import folder_names, outcome_json, write_files
 from pathview.export.report import ReportEntry, write_report
 from pathview.jobs import never, no_progress
@@ -61,9 +62,34 @@ def test_that_the_line_of_an_image_has_the_contracts_fields(analysed) -> None:
     assert (failed["status"], failed["reason"], failed["label"]) == ("not_analysed", "It is cut off.", None)
 
 
-def test_that_equal_names_get_folders_of_their_own(tmp_path: Path) -> None:
-    names = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png", tmp_path / "y.dcm"]
-    assert folder_names(names) == ["x", "x-2", "y"]
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a/x.png", "b/x.png", "y.dcm"], ["x", "x-2", "y"]),
+        (["x.jpg", "x.png", "x-2.png"], ["x", "x-2", "x-2-2"]),
+        (["x-2.png", "x.jpg", "x.png"], ["x-2", "x", "x-3"]),
+        (["L CC.dcm", "l cc.png"], ["L CC", "l cc-2"]),
+    ],
+)
+def test_that_every_image_gets_a_folder_of_its_own(files: list[str], names: list[str], tmp_path: Path) -> None:
+    assert folder_names([tmp_path / file for file in files]) == names
+
+
+@pytest.mark.parametrize("downsample", [1, 4])
+def test_that_masks_of_very_large_images_are_reduced_and_say_so(
+    downsample: int, analysed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, result = analysed
+    full = write_files(path, result, tmp_path / "full", Settings())
+    assert "downsample" not in full.as_json()
+    monkeypatch.setattr(export_files, "_MAX_PIXELS", 300 * 220 // downsample**2)
+    files = write_files(path, result, tmp_path / "out", Settings())
+    assert files.as_json().get("downsample", 1) == downsample
+    for small, large in ((files.mask, full.mask), (files.probability, full.probability)):
+        pixels, expected = (np.asarray(Image.open(file)).astype(float) for file in (small, large))
+        assert pixels.shape == (300 // downsample, 220 // downsample)
+        blocks = expected.reshape(300 // downsample, downsample, 220 // downsample, downsample).mean(axis=(1, 3))
+        assert np.abs(pixels - blocks).mean() < 0.02 * expected.max()
 
 
 def test_that_the_report_calls_what_did_not_run_not_analysed(analysed, tmp_path: Path) -> None:
