@@ -12,8 +12,13 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
+
 from pathview.settings import Settings
 from tests import makers
+
+hypothesis.settings.register_profile("pathview", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("pathview")
 
 
 @pytest.fixture(autouse=True)

@@ -96,6 +96,7 @@ def test_that_a_bug_while_opening_names_the_file_and_not_a_type_alone(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.expected = ["a job failed: TypeError\nframes"]
+
     def broken(*_, **__):
         raise JobFailed("TypeError", "frames")
 
