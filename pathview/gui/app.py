@@ -18,7 +18,8 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from pathview.gui.desk import Desk
-from pathview.gui.main_window import MainWindow, Preferences
+from pathview.gui.main_window import MainWindow
+from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
 from pathview.images.pseudonym import pseudonym
 from pathview.settings import APP_NAME, Settings

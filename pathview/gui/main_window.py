@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Slot
+from PySide6.QtCore import QByteArray, Qt, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,6 +32,7 @@ from pathview.gui.panels.ai_panel import AiPanel
 from pathview.gui.panels.decision_panel import DecisionPanel
 from pathview.gui.panels.notices import Banner, EmptyState, KeyboardHelp
 from pathview.gui.panels.worklist import PAGE, WorklistPanel
+from pathview.gui.preferences import Preferences
 from pathview.gui.viewer.viewer import Viewer
 from pathview.images.formats import SUFFIXES
 from pathview.jobs import Progress
@@ -41,30 +41,6 @@ from pathview.settings import INVESTIGATIONAL, Settings
 
 if TYPE_CHECKING:  # see the desk
     from pathview.session import Added
-
-_RECENT = 6
-
-
-@dataclass(frozen=True)
-class Preferences:
-    """What is kept between sittings, in Qt's own settings file."""
-
-    store: QSettings
-
-    @property
-    def theme(self) -> themes.ThemeName:
-        """The theme's name."""
-        return "light" if self.store.value("theme") == "light" else "dark"
-
-    def recent(self) -> list[str]:
-        """Paths that were opened lately, newest first; opening tells of those that have gone."""
-        value = self.store.value("recent") or []
-        return ([value] if isinstance(value, str) else list(value))[:_RECENT]
-
-    def add_recent(self, paths: list[Path]) -> None:
-        """Remember what was opened."""
-        new = [str(path) for path in paths]
-        self.store.setValue("recent", [*new, *(p for p in self.recent() if p not in new)][:_RECENT])
 
 
 class MainWindow(QMainWindow):

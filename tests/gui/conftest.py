@@ -10,7 +10,8 @@ from PySide6.QtCore import QSettings
 from pathview.compute.engine import LocalEngine
 from pathview.compute.worker import Worker
 from pathview.gui.desk import Desk
-from pathview.gui.main_window import MainWindow, Preferences
+from pathview.gui.main_window import MainWindow
+from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
 from pathview.review.database import Database
 from pathview.review.store import Store
