@@ -69,6 +69,7 @@ class Desk(QObject):
         self._store = JobRunner("store", self)
         self._analysis.became_busy.connect(self._on_analysis_busy)
         self._opening: Job | None = None
+        self._case_before: int | None = None
         self._explaining: set[tuple[int, str]] = set()
         self.loader = ImageLoader(handle, self._reading, self._store, self)
         self.loader.picture_loaded.connect(self._on_picture)
@@ -129,7 +130,7 @@ class Desk(QObject):
         def work(progress: ProgressSink, cancel: CancelToken) -> Added:
             return self._handle.get().add(paths, progress, cancel)
 
-        self._submit(self._adding, work, self.added.emit, self.progressed.emit, self._quiet)
+        self._add(work)
 
     def add_samples(self) -> None:
         """Draw the phantoms and put them into the worklist."""
@@ -142,7 +143,21 @@ class Desk(QObject):
             cases = session.opener.run(make_cases, folder, progress=progress, cancel=cancel)
             return session.add(cases, progress, cancel)
 
+        self._add(work)
+
+    def _add(self, work: Callable[[ProgressSink, CancelToken], Added]) -> None:
+        self._case_before = self.case_id
         self._submit(self._adding, work, self.added.emit, self.progressed.emit, self._quiet)
+
+    @property
+    def adding(self) -> bool:
+        """Whether images are being added."""
+        return self._adding.busy
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the reader went to another case since images were last asked for."""
+        return self.case_id != self._case_before
 
     # a case
 

@@ -233,7 +233,7 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentIndex(0 if empty else 1)
         if empty:
             self.empty.show_recent(self._preferences.recent())
-        elif self.desk.case_id is None and rows:
+        elif self.desk.case_id is None and rows and not self.desk.adding:
             self.worklist.choose(rows[0].id)
 
     @Slot(object)
@@ -249,7 +249,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_added(self, found: Added) -> None:
         self.refresh()
-        if found.case_ids:
+        if found.case_ids and not self.desk.went_on:
             self._open_case(found.case_ids[0])
         if found.problems:
             more = f"  (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""

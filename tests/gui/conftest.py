@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def make_window(qtbot, tiny_models: Settings, tmp_path: Path):
     """Windows that are closed, with their threads, when the test ends."""
     windows: list[MainWindow] = []
 
-    def make(children: bool = False) -> MainWindow:
+    def make(children: bool = False, paths: Sequence[Path] = ()) -> MainWindow:
         def build() -> Session:
             engines = (Worker("analysis", 0.5), Worker("reading", 0.5)) if children else (LocalEngine(), LocalEngine())
             return Session(tiny_models, *engines, Store(Database(tmp_path / "cases.sqlite")), reader="Dr Test")
@@ -36,6 +37,8 @@ def make_window(qtbot, tiny_models: Settings, tmp_path: Path):
         qtbot.addWidget(window)
         window.resize(1400, 850)
         window.show()
+        if paths:
+            window.desk.add(paths)
         window.desk.start()
         window.refresh()
         qtbot.waitUntil(lambda: not window.desk._store.busy, timeout=20_000)

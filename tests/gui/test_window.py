@@ -216,6 +216,25 @@ def test_that_the_layer_named_is_the_layer_shown(qtbot, make_window, tmp_path: P
     assert window.ai.layer == window.desk.state.layer
 
 
+def test_that_a_window_opened_on_an_image_shows_it_and_not_the_stores_first_case(
+    qtbot, opened, make_window, tmp_path: Path
+) -> None:
+    opened.close()
+    image = write_dicom(tmp_path / "asked.dcm", breast_pixels())
+    window = make_window(paths=[image])
+    idle(qtbot, window)
+    assert window.desk.state.detail.case.title == "asked.dcm"
+
+
+def test_that_adding_does_not_take_the_reader_away_from_a_case(qtbot, opened, tmp_path: Path) -> None:
+    opened.open_paths([write_dicom(tmp_path / "late.dcm", breast_pixels())])
+    opened.worklist.step(1)
+    chosen = opened.desk.case_id
+    idle(qtbot, opened)
+    assert "late.dcm" in titles(opened)
+    assert opened.desk.case_id == chosen
+
+
 def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
     opened.decision.note.setFocus()
     qtbot.keyClicks(opened.decision.note, "pnc positive")
