@@ -284,6 +284,7 @@ class MainWindow(QMainWindow):
     @Slot(int)
     def _open_case(self, case_id: int) -> None:
         self.banner.hide()
+        self.decision.setEnabled(False)  # until the case is on the desk
         self.desk.open_case(case_id)
 
     @Slot(str)

@@ -164,12 +164,14 @@ def test_that_no_key_decides_the_case_before(qtbot, opened) -> None:
     first = opened.desk.state.detail.case.id
     qtbot.keyClick(opened, KEY.Key_PageDown)
     assert opened.desk.opening
+    assert not opened.decision.isEnabled()
     opened._decide("positive")
     idle(qtbot, opened)
     store = opened.desk._handle.get().cases
     assert store.case(first).decisions == ()
     assert opened.desk.state.detail.case.id != first
     assert opened.desk.state.detail.decisions == ()
+    assert opened.decision.isEnabled()
 
 
 def test_that_a_decision_that_ends_late_cannot_be_undone_on_the_next_case(qtbot, opened) -> None:
