@@ -37,7 +37,7 @@ class Mass:
     depth: float
     height: float
     radius_mm: float
-    contrast: float = 0.17
+    contrast: float = 0.34
     roughness: float = 0.12
 
 
@@ -60,7 +60,7 @@ class PhantomView:
     masses: tuple[Mass, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     seed: int = 0
-    density: float = 0.45
+    density: float = 0.3
     """How much of the breast is fibroglandular."""
 
 
@@ -83,11 +83,11 @@ _PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 STUDY: tuple[PhantomView, ...] = (
     PhantomView("R", "CC", (Mass(0.52, 0.42, 9.0),), (), 11),
-    PhantomView("L", "CC", (), (Cluster(0.55, 0.55, 5.0),), 12),
+    PhantomView("L", "CC", (Mass(0.58, 0.56, 6.5),), (Cluster(0.45, 0.62, 4.0),), 12),
     PhantomView("R", "MLO", (Mass(0.52, 0.52, 9.0),), (), 13),
-    PhantomView("L", "MLO", (), (Cluster(0.5, 0.6, 5.0),), 14),
+    PhantomView("L", "MLO", (Mass(0.55, 0.62, 6.5),), (Cluster(0.42, 0.68, 4.0),), 14),
 )
-"""The right breast has a mass that both views show, the left one calcifications without a mass."""
+"""Each breast has a mass that both its views show; the left one calcifications behind it too."""
 
 
 def draw(view: PhantomView) -> PhantomImage:
@@ -99,7 +99,7 @@ def draw(view: PhantomView) -> PhantomImage:
     inside = _outline(view)
     depth_mm = _distance_mm(inside)
     thickness = smooth_step(depth_mm, 0.0, 16.0)
-    image = 0.13 + 0.17 * thickness + 0.30 * _glandular(view, depth_mm, rng) * thickness
+    image = 0.05 + 0.06 * thickness + 0.24 * _glandular(view, depth_mm, rng) * thickness
     image += 0.05 * np.exp(-(((depth_mm - 1.0) / 0.8) ** 2))  # the skin's own line
     image += 0.012 * power_law((ROWS, COLUMNS), 2.2, rng) * thickness
     truth = np.zeros((ROWS, COLUMNS), np.uint8)
@@ -150,8 +150,8 @@ def _glandular(view: PhantomView, depth_mm: Field, rng: np.random.Generator) -> 
     middle = 0.5 if view.view == "CC" else 0.6
     fan = np.exp(-(((y - middle) / (0.10 + 0.16 * (0.66 - x))) ** 2)) * smooth_step(x, 0.05, 0.35)
     texture = 0.55 * power_law((ROWS, COLUMNS), 3.0, rng) + 0.3 * power_law((ROWS, COLUMNS), 2.2, rng)
-    strands = np.exp(-5 * np.abs(power_law((ROWS, COLUMNS), 2.6, rng)))
-    tissue = np.sqrt(fan) * np.clip(view.density + 0.1 + 0.45 * texture, 0, None) + 0.16 * strands * (0.3 + fan)
+    strands = np.exp(-9 * np.abs(power_law((ROWS, COLUMNS), 2.9, rng)))
+    tissue = np.sqrt(fan) * np.clip(view.density - 0.25 + 0.4 * texture, 0, None) + 0.4 * strands * (0.25 + fan)
     return np.asarray(np.clip(tissue, 0, 1.3) * smooth_step(depth_mm, 2.0, 18.0), np.float32)
 
 
@@ -194,9 +194,9 @@ def _cluster(cluster: Cluster, truth: npt.NDArray[np.uint8], rng: np.random.Gene
 def _pectoral(rng: np.random.Generator) -> Field:
     """The muscle of an oblique view: a bright triangle at the upper chest wall."""
     x, y = _grid()
-    depth = 0.30 - 0.44 * y**1.1 - x + 0.008 * np.sin(y * 9 + rng.uniform(0, 6))
+    depth = 0.27 - 0.50 * y**1.1 - x + 0.008 * np.sin(y * 9 + rng.uniform(0, 6))
     fibres = 0.012 * power_law((ROWS, COLUMNS), 2.6, rng)
-    return np.asarray(smooth_step(depth, 0.0, 0.02) * (0.46 + fibres), np.float32)
+    return np.asarray(smooth_step(depth, 0.0, 0.02) * (0.17 + fibres), np.float32)
 
 
 def _labelled(pixels: npt.NDArray[np.uint16], view: PhantomView) -> npt.NDArray[np.uint16]:
