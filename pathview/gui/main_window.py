@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, Qt, Slot
+from PySide6.QtCore import QByteArray, QSize, Qt, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -41,6 +41,10 @@ from pathview.settings import INVESTIGATIONAL, Settings
 
 if TYPE_CHECKING:  # see the desk
     from pathview.session import Added
+
+
+_SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
+"""What a first window takes, and what its frame does."""
 
 
 class MainWindow(QMainWindow):
@@ -403,7 +407,7 @@ class MainWindow(QMainWindow):
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
         else:
-            self.resize(1600, 950)
+            self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
         if isinstance(splitter, QByteArray):
             self._splitter.restoreState(splitter)
 
