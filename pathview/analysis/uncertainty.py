@@ -115,6 +115,8 @@ def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag
     if seen_part in ("train", "validation"):
         used = "trained on" if seen_part == "train" else "tuned on"
         flags.append(Flag("seen_in_training", f"This model was {used} this very image: its score proves nothing."))
+    if info.spacing_source == "user" and info.mpp_um is not None:
+        flags.append(Flag("pixel_size_stated", f"Its pixel size, {info.mpp_um:.3g} µm, was stated by a person."))
     if info.phantom:
         flags.append(Flag("phantom", "This is a phantom, not a patient."))
     if any("cannot be read" in notice for notice in info.notices):

@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
             "analyse_case": self._analyse_case,
             "analyse_selection": self._analyse_selection,
             "analyse_all": self.desk.analyse_new,
-            "cancel": self.desk.cancel,
+            "cancel": self._leave_or_cancel,
             "fit": canvas.fit,
             "one_to_one": canvas.one_to_one,
             "zoom_in": lambda: canvas.zoom(1.25),
@@ -325,6 +325,14 @@ class MainWindow(QMainWindow):
     @Slot(float)
     def _choose_opacity(self, opacity: float) -> None:
         self.desk.show(opacity=opacity)
+
+    @Slot()
+    def _leave_or_cancel(self) -> None:
+        """Leave the note, so that keys decide again; elsewhere stop what runs."""
+        if self.decision.note.hasFocus():
+            self.worklist.list.setFocus()
+        else:
+            self.desk.cancel()
 
     def open_paths(self, paths: list[Path]) -> None:
         """Add images to the worklist and open the first of them."""

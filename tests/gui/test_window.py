@@ -242,6 +242,8 @@ def test_that_letters_typed_into_the_note_decide_nothing(qtbot, opened) -> None:
     qtbot.keyClicks(opened.decision.note, "pnc positive")
     idle(qtbot, opened)
     assert opened.decision.note.toPlainText() == "pnc positive"
+    opened.actions_by_id["cancel"].trigger()
+    assert not opened.decision.note.hasFocus()
     assert opened.desk.state.detail.decisions == ()
 
 
