@@ -53,7 +53,7 @@ def run() -> bool:
 
         def idle() -> bool:
             desk = window.desk
-            return not (desk._store.busy or desk._adding.busy or desk._reading.busy or desk._analysis.busy)
+            return not (desk._store.busy or desk.intake._adding.busy or desk._reading.busy or desk._analysis.busy)
 
         def until_idle() -> None:
             loop = QEventLoop()
@@ -67,7 +67,7 @@ def run() -> bool:
         timer.timeout.connect(tick)
         last[0] = time.perf_counter()
         timer.start(5)
-        window.desk.add(cases)
+        window.desk.intake.add(cases)
         until_idle()
         window.desk.analyse_new()
         until_idle()

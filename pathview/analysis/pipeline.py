@@ -10,18 +10,18 @@ from functools import lru_cache
 from pathlib import Path
 
 from pathview import __version__
-from pathview.analysis import gradcam, predict, uncertainty
-from pathview.analysis.prepare import check_fits, prepare
+from pathview.analysis import uncertainty
+from pathview.analysis.gradcam import chosen_layers
+from pathview.analysis.looks import look_at
 from pathview.errors import NotAnalysable
 from pathview.images.digest import combined, file_digests
 from pathview.images.formats import open_image
-from pathview.images.patches import PatchMosaic
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
 from pathview.models.weights import Seen, read_manifest, read_seen
 from pathview.results.mask import measure
-from pathview.results.result import AnalysisResult, Flag, Provenance, ScoreMap
+from pathview.results.result import AnalysisResult, Provenance, ScoreMap
 from pathview.settings import Settings
 
 
@@ -38,14 +38,6 @@ class AnalysisRequest:
     """The one frame to analyse, counted from 0."""
     mpp_um: float | None = None
     """A pixel size that the user states."""
-
-
-@dataclass(frozen=True)
-class _Findings:
-    probability: ScoreMap
-    verdict: uncertainty.Verdict
-    flags: list[Flag]
-    heatmaps: Mapping[str, ScoreMap]
 
 
 def analyse_path(
@@ -84,87 +76,36 @@ def analyse(
 ) -> AnalysisResult:
     """Analyse an opened image with a loaded network."""
     started = time.perf_counter() if started is None else started
-    recipe = network.recipe
+    recipe, info = network.recipe, source.info
     threshold = recipe.decision.threshold if request.threshold is None else request.threshold
+    layers = chosen_layers(network, request.explain)
+    parts = 2 if layers else 1
     try:
-        check_fits(source.info, recipe, request.frame)
-        layers = gradcam.chosen_layers(network, request.explain)
-        look = _look_at_map if recipe.task == "segmentation" else _look_at_patches
-        found = look(source, network, threshold, layers, request.frame, progress, cancel)
+        look = look_at(source, network, request.frame)
+        probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
     except NotAnalysable as error:
-        raise NotAnalysable(f"{source.info.path.name} is not analysed: {error}.") from error
-    info = source.info
-    mask = measure(found.probability, threshold, info.size, info.spacing, cancel)
-    flags = found.flags + uncertainty.image_flags(info, seen_part, request.frame)
-    if recipe.task == "segmentation":
-        flags = uncertainty.map_flags(found.verdict, mask) + flags
+        raise NotAnalysable(f"{info.path.name} is not analysed: {error}.") from error
+    verdict = look.verdict(probability, threshold)
+    mask = measure(probability, threshold, info.size, info.spacing, cancel)
+    flags = look.flags(verdict, probability, mask) + uncertainty.image_flags(info, seen_part, request.frame)
     return AnalysisResult(
         recipe=recipe.name,
         task=recipe.task,
-        score=found.verdict.score,
-        score_name=found.verdict.name,
-        lower=found.verdict.lower,
-        upper=found.verdict.upper,
-        label=uncertainty.whole_image_label(found.verdict.label, info),
+        score=verdict.score,
+        score_name=verdict.name,
+        lower=verdict.lower,
+        upper=verdict.upper,
+        label=uncertainty.label_beside(verdict.label, flags),
         flags=tuple(flags),
         threshold=threshold,
-        probability=found.probability,
+        probability=probability,
         size=info.size,
         spacing=info.spacing,
         mask=mask,
+        heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
         provenance=_provenance(network, request, image_sha256),
         seconds=time.perf_counter() - started,
-        heatmaps=found.heatmaps,
     )
-
-
-def _look_at_map(
-    source: ImageSource,
-    network: Network,
-    threshold: float,
-    layers: tuple[str, ...],
-    frame: int,
-    progress: ProgressSink,
-    cancel: CancelToken,
-) -> _Findings:
-    working = prepare(source, network.recipe, frame)
-    parts = 2 if layers else 1
-    probability = predict.segment(network, working, part_of(progress, 0, parts, "network"), cancel)
-    verdict = uncertainty.judge_map(probability, network.recipe.input, network.recipe.decision)
-    heatmaps = {}
-    if layers:
-        heatmaps = gradcam.explain_tiles(network, working, layers, part_of(progress, 1, parts, "heat maps"), cancel)
-    return _Findings(probability, verdict, [], heatmaps)
-
-
-def _look_at_patches(
-    source: ImageSource,
-    network: Network,
-    threshold: float,
-    layers: tuple[str, ...],
-    frame: int,
-    progress: ProgressSink,
-    cancel: CancelToken,
-) -> _Findings:
-    recipe = network.recipe
-    grid = _patch_grid(source, network, frame)
-    parts = 2 if layers else 1
-    probability = predict.classify(network, grid, part_of(progress, 0, parts, "network"), cancel)
-    verdict = uncertainty.judge_patches(probability, recipe.decision, threshold)
-    flags = uncertainty.patch_flags(verdict, probability, recipe.decision, grid)
-    heatmaps = {}
-    if layers:
-        heatmaps = gradcam.explain_patches(network, grid, layers, part_of(progress, 1, parts, "heat maps"), cancel)
-    return _Findings(probability, verdict, flags, heatmaps)
-
-
-def _patch_grid(source: ImageSource, network: Network, frame: int) -> predict.PatchGrid:
-    if isinstance(source, PatchMosaic):
-        return predict.mosaic_grid(source, network.recipe)
-    grid = predict.working_grid(prepare(source, network.recipe, frame), network.recipe)
-    if not grid.cells:
-        raise NotAnalysable("it shows nothing but empty glass")
-    return grid
 
 
 def explain_path(
@@ -178,12 +119,8 @@ def explain_path(
     source = open_image(path, settings, request.mpp_um)
     try:
         network = _network(request.model_folder, read_manifest(request.model_folder).sha256)
-        check_fits(source.info, network.recipe, request.frame)
-        layers = gradcam.chosen_layers(network, request.explain)
-        if network.recipe.task == "segmentation":
-            working = prepare(source, network.recipe, request.frame)
-            return gradcam.explain_tiles(network, working, layers, progress, cancel)
-        return gradcam.explain_patches(network, _patch_grid(source, network, request.frame), layers, progress, cancel)
+        layers = chosen_layers(network, request.explain)
+        return look_at(source, network, request.frame).heatmaps(layers, progress, cancel)
     finally:
         source.close()
 
@@ -218,6 +155,7 @@ def _provenance(network: Network, request: AnalysisRequest, image_sha256: str) -
             "mpp_um": request.mpp_um,
             "input": [network.recipe.input.height, network.recipe.input.width],
             "layers": list(network.explainable_layers()),
+            "caution": network.recipe.caution,
             "heat_layer": network.recipe.heat_layer or network.explainable_layers()[-1],
             "summed_at": network.recipe.decision.sum_side if network.recipe.task == "segmentation" else None,
         },

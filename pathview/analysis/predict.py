@@ -100,6 +100,8 @@ class PatchGrid:
     place: GridPlace
     skipped: int = 0
     """Cells that are glass and were left out."""
+    mirrored: bool = False
+    """Whether the image fills less than one patch, so that its mirror image fills the rest."""
 
 
 def mosaic_grid(source: PatchMosaic, recipe: Recipe) -> PatchGrid:
@@ -127,6 +129,7 @@ def working_grid(working: Working, recipe: Recipe) -> PatchGrid:
         (rows, columns),
         GridPlace(place.x, place.y, place.cell_width * width, place.cell_height * height),
         len(cells) - len(kept),
+        mirrored=len(cells) == 1 and (below > 0 or right > 0),
     )
 
 

@@ -17,6 +17,8 @@ from pathview.models.recipe import InputSpec, Recipe
 Gray8 = npt.NDArray[np.uint8]
 _OVERVIEW_SIDE = 256
 _MAX_WORKING_PIXELS = 64 * 2**20
+_LEVEL_WIDTH, _BETWEEN = 10, 0.05
+"""Grey levels that count as one, and the share of others up to which an image has no greys."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Working:
     """An image at the scale of a recipe.
 
     ``pixels``: uint8 [rows, columns, channels], as the viewer shows the image at first (grey after the
-    file's own VOI, or RGB); ``place``: where its pixels lie on level 0.
+    file's own VOI, or RGB); ``place``: where its pixels lie on level 0; ``breast_found``: False where the
+    recipe wants the breast and none stands out, so that this is the whole image.
     """
 
     pixels: npt.NDArray[np.uint8]
     place: GridPlace
+    breast_found: bool = True
 
 
 def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
@@ -67,7 +71,7 @@ def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> float:
         return 1.0
     raise NotAnalysable(
         f"the file states no pixel size and the recipe needs {spec.mpp_um:g} µm a pixel; "
-        "state it in the window, or with --mpp"
+        "state it in the window, or with --mpp on the command line"
     )
 
 
@@ -80,37 +84,53 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
     """
     info = source.info
     check_fits(info, recipe, frame)
-    crop = breast_region(source, frame) if recipe.input.crop == "breast" else Region.whole(info.size)
+    breast = breast_region(source, frame) if recipe.input.crop == "breast" else None
+    crop = breast or Region.whole(info.size)
     factor = working_scale(info, recipe.input, crop)
     size = Size(max(1, round(crop.width * factor)), max(1, round(crop.height * factor)))
     if size.pixels > _MAX_WORKING_PIXELS:
         raise NotAnalysable(f"at the recipe's scale it would be {size.width} x {size.height} pixels; analyse a region")
     if max(crop.width, crop.height) * factor < min(recipe.input.width, recipe.input.height) * 0.5:
-        field = f"{crop.width * factor:.0f} x {crop.height * factor:.0f}"
-        raise NotAnalysable(f"it shows {field} pixels at the recipe's scale, less than half a field of the network")
+        shown = f"{crop.width * factor:.0f} x {crop.height * factor:.0f}"
+        needed = f"{recipe.input.width} x {recipe.input.height}"
+        raise NotAnalysable(f"it is too small: {shown} pixels at the recipe's scale, and the network reads {needed}")
     pixels = display_pixels(source, crop, size, frame)
     if recipe.input.channels == 1 or pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], recipe.input.channels, axis=2)
-    return Working(pixels, GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height))
+    place = GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height)
+    return Working(pixels, place, breast_found=breast is not None or recipe.input.crop != "breast")
 
 
-def breast_region(source: ImageSource, frame: int = 0) -> Region:
-    """The bounding box of the breast in level-0 pixels; the whole image where none stands out.
+def breast_region(source: ImageSource, frame: int = 0) -> Region | None:
+    """The bounding box of the breast in level-0 pixels; None where nothing stands out.
 
     The darker of the left and right borders is air; the breast is the largest part that is clearly
     brighter. Markers and labels are smaller parts, so they are left out.
+
+    Raises:
+        NotAnalysable: it is black and white, so it is no X-ray image.
     """
     whole = Region.whole(source.info.size)
     size = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(source.info.size.width, source.info.size.height)))
-    gray = display_pixels(source, whole, size, frame)
-    mask = breast_mask(gray if gray.ndim == 2 else cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY))
+    pixels = display_pixels(source, whole, size, frame)
+    gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    if is_black_and_white(gray):
+        raise NotAnalysable("it is black and white without greys: a mask or a drawing, not a mammogram")
+    mask = breast_mask(gray)
     if mask is None:
-        return whole
+        return None
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     fx, fy = whole.width / size.width, whole.height / size.height
     left, top = int(columns[0] * fx), int(rows[0] * fy)
     right, bottom = int(np.ceil((columns[-1] + 1) * fx)), int(np.ceil((rows[-1] + 1) * fy))
     return Region(left, top, right - left, bottom - top).clipped(source.info.size)
+
+
+def is_black_and_white(gray: Gray8) -> bool:
+    """Whether a small grey overview [rows, columns] has two levels and nearly nothing between them."""
+    low, high = int(gray.min()), int(gray.max())
+    between = (gray > low + _LEVEL_WIDTH) & (gray < high - _LEVEL_WIDTH)
+    return high - low > 4 * _LEVEL_WIDTH and float(between.mean()) < _BETWEEN
 
 
 def breast_mask(gray: Gray8) -> npt.NDArray[np.bool_] | None:

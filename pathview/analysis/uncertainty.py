@@ -6,6 +6,7 @@ methods do, so they are the reasons; no guarantee is claimed across patients.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from pathview.images.source import ImageInfo
 from pathview.models.recipe import DecisionSpec, InputSpec
 from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, Label, ScoreMap, score_words
+
+_NEVER_NEGATIVE = frozenset({"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts"})
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ def label_of(score: float, lower: float, upper: float) -> Label:
     return "negative" if score < lower else "not_sure"
 
 
-def whole_image_label(label: Label, info: ImageInfo) -> Label:
-    """The label of an image of which one frame was read: where there are more, none can make it negative."""
-    return "not_sure" if label == "negative" and info.frames > 1 else label
+def label_beside(label: Label, flags: Sequence[Flag]) -> Label:
+    """The label of an image: where a flag says that not all of it was seen, it cannot be negative."""
+    return "not_sure" if label == "negative" and any(flag.code in _NEVER_NEGATIVE for flag in flags) else label
 
 
 def mask_sum(probability: ScoreMap, spec: InputSpec, side: int) -> float:
@@ -71,9 +74,11 @@ def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: floa
     return Verdict(score, f"share of patches at {threshold:g} or more", lower, upper, label_of(score, lower, upper))
 
 
-def map_flags(verdict: Verdict, mask: MaskStats) -> list[Flag]:
+def map_flags(verdict: Verdict, mask: MaskStats, breast_found: bool = True) -> list[Flag]:
     """Reasons to look at a segmented image."""
     flags = []
+    if not breast_found:
+        flags.append(Flag("no_breast_found", "No breast stands out from its background: is it a whole mammogram?"))
     if verdict.label == "not_sure":
         band = f"{score_words(verdict.lower)} and {score_words(verdict.upper)}"
         sentence = f"Score {score_words(verdict.score)} lies between {band}"
@@ -101,6 +106,9 @@ def patch_flags(verdict: Verdict, probability: ScoreMap, decision: DecisionSpec,
         flags.append(
             Flag("uncertain_patches", f"{uncertain} of {known.size} patches lie between {band}: look at those first.")
         )
+    if grid.mirrored:
+        sentence = "It is smaller than one field of the network: what is missing was filled with its mirror image."
+        flags.append(Flag("part_of_a_field", sentence))
     if grid.skipped:
         flags.append(Flag("glass_left_out", f"{grid.skipped} fields are empty glass and were not scored."))
     return flags

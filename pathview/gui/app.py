@@ -64,9 +64,9 @@ def build_window(settings: Settings, request: WindowRequest | None = None) -> Ma
     store = request.store if request is not None else None
     window = MainWindow(Desk(SessionHandle(partial(open_session, settings, store))), preferences, settings)
     if request is not None and request.paths:
-        window.desk.add(list(request.paths))
+        window.desk.intake.add(list(request.paths))
         if request.analyse:
-            window.desk.added.connect(window.desk.analyse_new)
+            window.desk.intake.added.connect(window.desk.analyse_new)
     window.refresh()
     return window
 

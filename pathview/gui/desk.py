@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
 from pathview.gui.case_state import CaseState
+from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.loader import ImageLoader, Maps
 from pathview.gui.session_handle import SessionHandle
@@ -20,10 +21,7 @@ from pathview.gui.viewer.picture import View
 from pathview.images.pyramid import PictureData
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, CaseRow, DecisionValue, Order
-
-if TYPE_CHECKING:  # the session is imported by the first job, after the window is painted
-    from pathview.session import Added
+from pathview.review.case import CaseDetail, DecisionValue
 
 log = logging.getLogger(__name__)
 _MEASURE_DELAY_MS = 120
@@ -33,22 +31,17 @@ _BUG = "PathView has a bug here; what happened is in its log. Nothing that was s
 
 
 class Desk(QObject):
-    """The window's actions on cases. Four threads: showing, adding, analysing, and the store."""
+    """The window's actions on cases. Four threads: showing, analysing, the store, and the intake's."""
 
     state_changed = Signal()
     picture_changed = Signal()
-    worklist_ready = Signal(object, int)
-    """First page of rows, and how many cases there are."""
-    page_ready = Signal(object)
-    added = Signal(object)
-    """An :class:`Added`."""
     said = Signal(str)
     """A sentence for the banner."""
     progressed = Signal(object)
     """A :class:`Progress`, or None when nothing runs any more."""
-    cancelled_adding = Signal()
     saving = Signal()
-    decided = Signal()
+    row_changed = Signal(object)
+    """A :class:`CaseRow` after a decision was saved."""
     start_failed = Signal(object)
     """The error that keeps the store from being opened."""
     case_saved = Signal(int)
@@ -64,13 +57,19 @@ class Desk(QObject):
         self.undoable = False
         """Whether the last decision can still be undone: until the next case."""
         self._reading = JobRunner("reading", self)
-        self._adding = JobRunner("adding", self)
         self._analysis = JobRunner("analysis", self)
         self._store = JobRunner("store", self)
         self._analysis.became_busy.connect(self._on_analysis_busy)
+        self.intake = Intake(handle, self._store, self)
+        self.intake.asked.connect(self._on_adding)
+        self.intake.failed.connect(self._failed)
+        self.intake.progressed.connect(self.progressed)
+        self.intake.ended.connect(self._quiet)
         self._opening: Job | None = None
         self._case_before: int | None = None
         self._explaining: set[tuple[int, str]] = set()
+        self._asked: dict[int, datetime] = {}
+        """Cases that wait for their analysis, and since when."""
         self.loader = ImageLoader(handle, self._reading, self._store, self)
         self.loader.picture_loaded.connect(self._on_picture)
         self.loader.maps_loaded.connect(self._on_maps)
@@ -88,15 +87,28 @@ class Desk(QObject):
         return self.state.detail is None or self.state.detail.case.id != self.case_id
 
     @property
-    def analysing(self) -> bool:
-        """Whether a network is at work."""
-        return self._analysis.busy
+    def went_on(self) -> bool:
+        """Whether the reader went to another case since images were last asked for."""
+        return self.case_id != self._case_before
+
+    @property
+    def explaining(self) -> bool:
+        """Whether a heat map of the result that is shown is being made."""
+        result = self.state.result
+        return result is not None and any(made_of == result.id for made_of, _ in self._explaining)
+
+    @property
+    def awaiting_result(self) -> bool:
+        """Whether the image that is shown waits for its analysis, be it its first or another one."""
+        asked = self._asked.get(self.case_id) if self.case_id is not None else None
+        result = self.state.result
+        return asked is not None and (result is None or result.created < asked)
 
     def close(self) -> None:
         """Cancel what runs and end the threads; what the reader decided is saved first."""
         self.loader.drop()
-        for runner in (self._analysis, self._adding, self._reading):
-            runner.close()
+        for part in (self._analysis, self.intake, self._reading):
+            part.close()
         self._store.close(_SAVE_S, finish=True)
         self._handle.close()
 
@@ -104,60 +116,6 @@ class Desk(QObject):
         """Open the session, and make the day's backup of the store."""
         self._store.submit(lambda *_: self._handle.get(), None, self.start_failed.emit)
         self._submit(self._store, lambda *_: self._handle.get().cases.backup_if_due())
-
-    # the worklist
-
-    def load_worklist(self, order: Order, search: str, limit: int) -> None:
-        """Ask for the first page."""
-
-        def work(*_: Any) -> tuple[list[CaseRow], int]:
-            cases = self._handle.get().cases
-            return cases.worklist(order, limit, 0, search), cases.count(search)
-
-        self._submit(self._store, work, lambda found: self.worklist_ready.emit(*found))
-
-    def load_page(self, order: Order, search: str, limit: int, offset: int) -> None:
-        """Ask for a further page."""
-
-        def work(*_: Any) -> list[CaseRow]:
-            return self._handle.get().cases.worklist(order, limit, offset, search)
-
-        self._submit(self._store, work, self.page_ready.emit)
-
-    def add(self, paths: Sequence[Path]) -> None:
-        """Put images into the worklist."""
-
-        def work(progress: ProgressSink, cancel: CancelToken) -> Added:
-            return self._handle.get().add(paths, progress, cancel)
-
-        self._add(work)
-
-    def add_samples(self) -> None:
-        """Draw the phantoms and put them into the worklist."""
-
-        def work(progress: ProgressSink, cancel: CancelToken) -> Added:
-            from pathview.demo import make_cases
-
-            session = self._handle.get()
-            folder = session.settings.data_dir / "demo"
-            cases = session.opener.run(make_cases, folder, progress=progress, cancel=cancel)
-            return session.add(cases, progress, cancel)
-
-        self._add(work)
-
-    def _add(self, work: Callable[[ProgressSink, CancelToken], Added]) -> None:
-        self._case_before = self.case_id
-        self._submit(self._adding, work, self.added.emit, self.progressed.emit, self._quiet)
-
-    @property
-    def adding(self) -> bool:
-        """Whether images are being added."""
-        return self._adding.busy
-
-    @property
-    def went_on(self) -> bool:
-        """Whether the reader went to another case since images were last asked for."""
-        return self.case_id != self._case_before
 
     # a case
 
@@ -302,6 +260,12 @@ class Desk(QObject):
         """Analyse cases one after another; each outcome is saved before the next begins."""
         if not case_ids:
             return
+        now = datetime.now(UTC)
+        self._asked |= dict.fromkeys(case_ids, now)
+
+        def ended() -> None:
+            self._asked = {case: since for case, since in self._asked.items() if since > now}
+            self.state_changed.emit()
 
         def saved(case_id: int, _: object) -> None:
             self.case_saved.emit(case_id)
@@ -311,7 +275,8 @@ class Desk(QObject):
 
             self._handle.get().analyse_cases(case_ids, AnalyseOptions(), progress, cancel, saved)
 
-        self._submit(self._analysis, work, None, self.progressed.emit)
+        self._submit(self._analysis, work, None, self.progressed.emit, ended)
+        self.state_changed.emit()
 
     def analyse_new(self) -> None:
         """Analyse every case that was never analysed."""
@@ -336,9 +301,7 @@ class Desk(QObject):
     def cancel(self) -> None:
         """Stop analysing and adding; what was saved stays."""
         self._analysis.cancel_all()
-        if self._adding.busy:
-            self._adding.cancel_all()
-            self.cancelled_adding.emit()
+        self.intake.cancel()
         self.progressed.emit(None)
 
     # decisions
@@ -352,13 +315,18 @@ class Desk(QObject):
         case_id, context = detail.case.id, self.state.context()
         self.saving.emit()
 
-        def done(_: object) -> None:
+        def work(*_: Any) -> CaseDetail:
+            session = self._handle.get()
+            session.decide(case_id, value, note, context)
+            return session.cases.case(case_id)
+
+        def done(saved: CaseDetail) -> None:
             if self.case_id == case_id:
                 self.undoable = value is not None
-            self.reload_case()
-            self.decided.emit()
+            self._on_reloaded(saved)
+            self.row_changed.emit(saved.case)
 
-        self._submit(self._store, lambda *_: self._handle.get().decide(case_id, value, note, context), done)
+        self._submit(self._store, work, done)
 
     # threads
 
@@ -389,8 +357,13 @@ class Desk(QObject):
             self.said.emit(f"{_BUG} ({error})" if isinstance(error, JobFailed) else _BUG)
         self.state_changed.emit()
 
+    @Slot()
+    def _on_adding(self) -> None:
+        self._case_before = self.case_id
+
+    @Slot()
     def _quiet(self) -> None:
-        if not self.analysing:
+        if not self._analysis.busy:
             self.progressed.emit(None)
 
     @Slot(bool)

@@ -13,10 +13,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QLabel,
     QMainWindow,
-    QMenu,
     QMessageBox,
-    QProgressBar,
-    QPushButton,
     QScrollArea,
     QSplitter,
     QStackedWidget,
@@ -31,11 +28,12 @@ from pathview.gui.desk import Desk
 from pathview.gui.panels.ai_panel import AiPanel
 from pathview.gui.panels.decision_panel import DecisionPanel
 from pathview.gui.panels.notices import Banner, EmptyState, KeyboardHelp
+from pathview.gui.panels.progress import ProgressLine
 from pathview.gui.panels.worklist import PAGE, WorklistPanel
 from pathview.gui.preferences import Preferences
+from pathview.gui.recent import RecentMenu
 from pathview.gui.viewer.viewer import Viewer
 from pathview.images.formats import SUFFIXES
-from pathview.jobs import Progress
 from pathview.review.case import CaseRow, DecisionValue
 from pathview.settings import INVESTIGATIONAL, Settings
 
@@ -72,7 +70,8 @@ class MainWindow(QMainWindow):
         self.empty = EmptyState()
         self._lay_out()
         self.actions_by_id: dict[str, QAction] = build_actions(self, self._handlers())
-        self._recent_menu = self._build_recent_menu()
+        self._recent = RecentMenu(self.actions_by_id["quit"], self)
+        self._recent.fill(preferences.recent())
         self._connect()
         self._restore()
         self._show_state()
@@ -108,14 +107,8 @@ class MainWindow(QMainWindow):
         self.worklist.setMinimumWidth(230)
         right.setMinimumWidth(300)
         self.setCentralWidget(self._splitter)
-        self._progress_words = QLabel("")
-        self._progress = QProgressBar()
-        self._progress.setFixedWidth(220)
-        self._progress.setTextVisible(False)
-        self._cancel = QPushButton("Cancel (Esc)")
-        for widget in (self._progress_words, self._progress, self._cancel):
-            widget.hide()
-            self.statusBar().addPermanentWidget(widget)
+        self.progress = ProgressLine()
+        self.statusBar().addPermanentWidget(self.progress)
         notice = QLabel(INVESTIGATIONAL)
         notice.setObjectName("dim")
         self.statusBar().addWidget(notice)
@@ -164,15 +157,15 @@ class MainWindow(QMainWindow):
         desk.state_changed.connect(self._show_state)
         desk.picture_changed.connect(self._show_picture)
         desk.loader.detail_loaded.connect(self.viewer.canvas.add_detail)
-        desk.worklist_ready.connect(self._show_worklist)
-        desk.page_ready.connect(worklist.model.append)
-        desk.added.connect(self._on_added)
+        desk.intake.worklist_ready.connect(self._show_worklist)
+        desk.intake.page_ready.connect(worklist.model.append)
+        desk.intake.added.connect(self._on_added)
+        desk.intake.ended.connect(self.refresh)
         desk.said.connect(self.banner.say)
-        desk.cancelled_adding.connect(self.refresh)
         desk.start_failed.connect(self._fail)
-        desk.progressed.connect(self._show_progress)
+        desk.progressed.connect(self.progress.show_step)
         desk.saving.connect(self.decision.show_saving)
-        desk.decided.connect(self.refresh)
+        desk.row_changed.connect(worklist.update_row)
         desk.case_saved.connect(self._on_case_saved)
         worklist.case_chosen.connect(self._open_case)
         worklist.query_changed.connect(self.refresh)
@@ -181,22 +174,20 @@ class MainWindow(QMainWindow):
         worklist.analyse_all.connect(desk.analyse_new)
         self.viewer.image_chosen.connect(desk.choose_image)
         self.viewer.detail_wanted.connect(desk.want_detail)
-        ai.threshold_moved.connect(self._move_threshold)
+        ai.display_changed.connect(self._change_display)
         ai.mask_toggled.connect(self.actions_by_id["mask"].setChecked)
         ai.fill_toggled.connect(self.actions_by_id["fill"].setChecked)
         ai.heat_toggled.connect(self.actions_by_id["heat"].setChecked)
-        ai.layer_chosen.connect(self._choose_layer)
-        ai.colormap_chosen.connect(self._choose_colormap)
-        ai.opacity_changed.connect(self._choose_opacity)
         ai.analyse_asked.connect(self._analyse_case)
         ai.pixel_size_stated.connect(desk.state_pixel_size)
         self.decision.decided.connect(self._decide)
         self.decision.undone.connect(self._undo)
-        self._cancel.clicked.connect(desk.cancel)
+        self.progress.cancelled.connect(desk.cancel)
+        self._recent.chosen.connect(self._open_recent)
         self.empty.open_files.connect(self._ask_files)
         self.empty.open_folder.connect(self._ask_folder)
         self.empty.open_recent.connect(self._open_recent)
-        self.empty.open_samples.connect(desk.add_samples)
+        self.empty.open_samples.connect(desk.intake.add_samples)
 
     # what the desk says
 
@@ -204,18 +195,16 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         state, desk = self.desk.state, self.desk
         result, picture = state.result, state.picture
-        busy = desk.analysing and result is None
-        self.ai.show_result(result, state.image is not None, busy)
+        self.ai.show_result(result, state.image is not None, desk.awaiting_result)
+        self.ai.show_pixel_size(result, state.image.mpp_um if state.image is not None else None)
         self.ai.show_layer(state.layer)
         self.ai.show_probability(state.probability)
         self.ai.show_threshold(state.threshold)
         spacing = picture.info.spacing if picture is not None else None
         self.ai.show_area(state.area_px, spacing.pixel_area_mm2 if spacing else None, state.places)
         self.ai.show_switches(state.mask, state.fill, state.heat)
-        making = state.heat and state.layer not in state.heatmaps and desk.analysing
-        self.ai.show_heat_words("The heat map is being made ..." if making else None)
-        self.decision.show_case(state.detail, desk.undoable)
-        self.actions_by_id["undo_decision"].setEnabled(desk.undoable)
+        self.ai.show_heat(state.heatmaps.get(state.layer) if state.heat else None, state.heat and desk.explaining)
+        self.decision.show_case(state.detail, desk.undoable, state.problem is None)
         if state.detail is not None:
             self.viewer.strip.show_images(state.detail.images, state.index)
         if picture is not None:
@@ -237,22 +226,11 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentIndex(0 if empty else 1)
         if empty:
             self.empty.show_recent(self._preferences.recent())
-        elif self.desk.case_id is None and rows and not self.desk.adding:
+        elif self.desk.case_id is None and rows and not self.desk.intake.adding:
             self.worklist.choose(rows[0].id)
 
     @Slot(object)
-    def _show_progress(self, step: Progress | None) -> None:
-        visible = step is not None
-        for widget in (self._progress_words, self._progress, self._cancel):
-            widget.setVisible(visible)
-        if step is not None:
-            self._progress_words.setText(step.message)
-            self._progress.setRange(0, 1000 if step.fraction is not None else 0)
-            self._progress.setValue(round(1000 * (step.fraction or 0)))
-
-    @Slot(object)
     def _on_added(self, found: Added) -> None:
-        self.refresh()
         if found.case_ids and not self.desk.went_on:
             self._open_case(found.case_ids[0])
         if found.problems:
@@ -279,11 +257,11 @@ class MainWindow(QMainWindow):
     def refresh(self) -> None:
         """Load the first page of the worklist again."""
         limit = max(PAGE, self.worklist.model.rowCount())
-        self.desk.load_worklist(self.worklist.order, self.worklist.search, limit)
+        self.desk.intake.load_worklist(self.worklist.order, self.worklist.search, limit)
 
     @Slot(int)
     def _load_page(self, offset: int) -> None:
-        self.desk.load_page(self.worklist.order, self.worklist.search, PAGE, offset)
+        self.desk.intake.load_page(self.worklist.order, self.worklist.search, PAGE, offset)
 
     @Slot(int)
     def _open_case(self, case_id: int) -> None:
@@ -293,13 +271,22 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _decide(self, value: DecisionValue) -> None:
-        if not self.desk.opening:
+        if self.desk.opening:
+            return
+        if value == "cant_tell" or self.desk.state.picture is not None:
             self.desk.decide(value, self.decision.note.toPlainText().strip())
+        else:
+            self.banner.say("There is no picture on the screen to decide on; only can't tell can be decided.")
+            self._show_state()
 
     @Slot()
     def _undo(self) -> None:
-        if self.desk.undoable and not self.desk.opening:
+        if self.desk.opening:
+            return
+        if self.desk.undoable:
             self.desk.decide(None, "")
+        else:
+            self.banner.say("Undo ends when you go to another case; to change a decision later, decide again.")
 
     @Slot()
     def _analyse_case(self) -> None:
@@ -310,21 +297,9 @@ class MainWindow(QMainWindow):
     def _analyse_selection(self) -> None:
         self.desk.analyse(self.worklist.selected_ids())
 
-    @Slot(float)
-    def _move_threshold(self, threshold: float) -> None:
-        self.desk.show(threshold=threshold)
-
-    @Slot(str)
-    def _choose_layer(self, layer: str) -> None:
-        self.desk.show(layer=layer)
-
-    @Slot(str)
-    def _choose_colormap(self, name: str) -> None:
-        self.desk.show(colormap=name)
-
-    @Slot(float)
-    def _choose_opacity(self, opacity: float) -> None:
-        self.desk.show(opacity=opacity)
+    @Slot(object)
+    def _change_display(self, changes: dict[str, Any]) -> None:
+        self.desk.show(**changes)
 
     @Slot()
     def _leave_or_cancel(self) -> None:
@@ -337,8 +312,8 @@ class MainWindow(QMainWindow):
     def open_paths(self, paths: list[Path]) -> None:
         """Add images to the worklist and open the first of them."""
         self._preferences.add_recent(paths)
-        self._fill_recent_menu()
-        self.desk.add(paths)
+        self._recent.fill(self._preferences.recent())
+        self.desk.intake.add(paths)
 
     @Slot()
     def _ask_files(self) -> None:
@@ -370,26 +345,6 @@ class MainWindow(QMainWindow):
             self.open_paths(paths)
 
     # the frame
-
-    def _build_recent_menu(self) -> QMenu:
-        menu = QMenu("Open recent", self)
-        file_menu = self.actions_by_id["quit"].associatedObjects()
-        target = next(owner for owner in file_menu if isinstance(owner, QMenu))
-        target.insertMenu(self.actions_by_id["quit"], menu)
-        self._recent_menu = menu
-        self._fill_recent_menu()
-        return menu
-
-    def _fill_recent_menu(self) -> None:
-        self._recent_menu.clear()
-        for path in self._preferences.recent():
-            self._recent_menu.addAction(path).triggered.connect(self._on_recent)
-        self._recent_menu.setEnabled(not self._recent_menu.isEmpty())
-
-    @Slot()
-    def _on_recent(self) -> None:
-        sender: Any = self.sender()
-        self.open_paths([Path(sender.text())])
 
     @Slot()
     def _switch_theme(self) -> None:

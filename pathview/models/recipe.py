@@ -157,6 +157,8 @@ class Recipe(Part):
     default_for: tuple[Kind, ...] = ()
     heat_layer: str = ""
     """The layer whose heat map is offered first; empty: the last convolution."""
+    caution: str = ""
+    """What a reader must know beside every result, in one sentence."""
     source: str = ""
     """The paper that the network or method is from."""
     classes: tuple[str, ...] = Field(min_length=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +39,11 @@ class ScoreMap:
     values: FloatMap
     place: GridPlace
     smooth: bool = True
+
+    @cached_property
+    def blank(self) -> bool:
+        """Whether it is 0 wherever something was analysed."""
+        return not (self.values > 0).any()
 
 
 @dataclass(frozen=True)

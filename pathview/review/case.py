@@ -58,6 +58,11 @@ class ResultRow:
         return tuple(self.provenance.get("settings", {}).get("layers", ())) or self.layers
 
     @property
+    def caution(self) -> str:
+        """What the recipe says beside each of its results; or empty."""
+        return str(self.provenance.get("settings", {}).get("caution", ""))
+
+    @property
     def heat_layer(self) -> str:
         """The layer that is offered first: one that was asked for, else the recipe's choice; or empty."""
         return next(iter(self.layers), "") or str(self.provenance.get("settings", {}).get("heat_layer", ""))

@@ -96,6 +96,35 @@ def test_that_a_frame_that_is_not_there_is_not_analysed(image_of, frames: int, f
         said_of(path, ConstantNetwork(recipe, 0.0), mpp_um, frame=frame)
 
 
+def test_that_less_than_a_field_cannot_be_negative(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (2, 60, 60, 3)).astype(np.uint8)
+    for name, part in (("whole", pixels[0, :50, :50]), ("part", pixels[0, :40, :50]), ("more", pixels[0])):
+        tifffile.imwrite(tmp_path / f"{name}.tif", part, photometric="rgb")
+    network = ConstantNetwork(tiny_cnn_recipe(), 0.0)
+    labels = {}
+    for name in ("whole", "part", "more"):
+        result = said_of(tmp_path / f"{name}.tif", network, 4.0)
+        labels[name] = (result.label, "part_of_a_field" in {flag.code for flag in result.flags})
+    assert labels == {"whole": ("negative", False), "part": ("not_sure", True), "more": ("negative", False)}
+
+
+def test_that_a_picture_without_a_breast_cannot_be_negative(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(100, 140, (300, 300)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "grey.png")
+    recipe = tiny_unet_recipe(decision={"rule": "mask-sum", "lower": 10.0, "upper": 1000.0})
+    result = said_of(tmp_path / "grey.png", ConstantNetwork(recipe, 0.0))
+    assert (result.label, result.flags[0].code) == ("not_sure", "no_breast_found")
+
+
+def test_that_unreadable_patches_keep_a_mosaic_from_being_negative(tmp_path: Path) -> None:
+    folder = write_patch_folder(tmp_path)
+    recipe = tiny_cnn_recipe()
+    assert said_of(folder, ConstantNetwork(recipe, 0.0)).label == "negative"
+    next(iter(sorted(folder.rglob("*.png")))).write_bytes(b"no picture")
+    result = said_of(folder, ConstantNetwork(recipe, 0.0))
+    assert (result.label, "unreadable_parts" in {flag.code for flag in result.flags}) == ("not_sure", True)
+
+
 def test_that_a_mosaic_has_one_frame(tmp_path: Path, tiny_cnn: Path) -> None:
     folder = write_patch_folder(tmp_path / "p")
     with pytest.raises(NotAnalysable, match="it has 1 frame, numbered from 0"):

@@ -22,22 +22,34 @@ def test_that_the_breast_is_found_and_a_marker_left_out() -> None:
     pixels[60:360, :200] = breast_pixels(300, 200)
     pixels[10:30, 280:310] = 4000
     region = breast_region(flat_image(Path("x"), "x", pixels))
+    assert region is not None
     assert region.x == 0
     assert 60 <= region.y < 85
     assert 130 < region.right < 160
     assert 330 < region.bottom <= 362
 
 
-def test_that_an_image_without_air_is_taken_whole() -> None:
+def test_that_an_image_without_air_is_taken_whole_and_said_to_be() -> None:
     source = flat_image(Path("x"), "x", np.full((80, 60), 900, np.uint16))
-    region = breast_region(source)
-    assert (region.width, region.height) == (60, 80)
+    assert breast_region(source) is None
+    working = prepare(source, tiny_unet_recipe())
+    assert not working.breast_found
+    assert working.place.to_level0(working.pixels.shape[1], working.pixels.shape[0]) == (60, 80)
+
+
+def test_that_a_mask_is_not_taken_for_a_mammogram() -> None:
+    mask = np.zeros((300, 200), np.uint8)
+    mask[100:180, 50:120] = 255
+    with pytest.raises(NotAnalysable, match="black and white"):
+        prepare(flat_image(Path("x"), "x", mask), tiny_unet_recipe())
 
 
 def test_that_the_working_image_keeps_its_shape_and_place(tmp_path: Path, settings: Settings) -> None:
     source = open_dicom(write_dicom(tmp_path / "a.dcm", breast_pixels(400, 300)), settings)
     working = prepare(source, tiny_unet_recipe())
     region = breast_region(source)
+    assert region is not None
+    assert working.breast_found
     rows, columns, channels = working.pixels.shape
     assert (max(rows, columns), channels) == (64, 1)
     assert columns / rows == pytest.approx(region.width / region.height, abs=0.03)
@@ -73,7 +85,7 @@ def test_that_a_pixel_size_is_needed_and_used_where_the_recipe_says_so() -> None
     source.info = source.info.with_mpp(2.0)
     assert prepare(source, tiny_cnn_recipe()).pixels.shape == (100, 150, 3)
     source.info = source.info.with_mpp(0.1)
-    with pytest.raises(NotAnalysable, match="less than half a field"):
+    with pytest.raises(NotAnalysable, match="too small: 8 x 5"):
         prepare(source, tiny_cnn_recipe())
 
 

@@ -38,7 +38,7 @@ def make_window(qtbot, tiny_models: Settings, tmp_path: Path):
         window.resize(1400, 850)
         window.show()
         if paths:
-            window.desk.add(paths)
+            window.desk.intake.add(paths)
         window.desk.start()
         window.refresh()
         qtbot.waitUntil(lambda: not window.desk._store.busy, timeout=20_000)
@@ -71,7 +71,7 @@ def idle(qtbot, window: MainWindow) -> None:
     desk = window.desk
 
     def done() -> bool:
-        busy = any(runner.busy for runner in (desk._adding, desk._reading, desk._analysis, desk._store))
+        busy = any(runner.busy for runner in (desk.intake._adding, desk._reading, desk._analysis, desk._store))
         return not busy and not desk._rest.isActive()
 
     qtbot.waitUntil(done, timeout=60_000)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_that_a_heat_map_is_made_when_asked_for_and_kept(qtbot, opened) -> None:
     assert state.layer in state.heatmaps
     assert opened.viewer.canvas.overlay.heat is state.heatmaps[state.layer]
     opened.ai._layer.setCurrentText("pool2")
-    opened.ai.layer_chosen.emit("pool2")
+    opened.ai._layer.textActivated.emit("pool2")
     idle(qtbot, opened)
     assert "pool2" in opened.desk.state.heatmaps
     kept = opened.desk._handle.get().cases.case(1).images[0].result.layers
@@ -110,7 +111,9 @@ def test_that_decisions_are_one_key_saved_then_shown_and_undone(qtbot, opened) -
     idle(qtbot, opened)
     assert store.case(case_id).case.decision is None
     assert "Withdrawn" in opened.decision._state.text()
-    assert not opened.actions_by_id["undo_decision"].isEnabled()
+    qtbot.keyClick(opened, KEY.Key_U)
+    assert len(store.case(case_id).decisions) == 2
+    assert "Undo ends" in opened.banner.text
 
 
 def test_that_undo_ends_with_the_next_case(qtbot, opened) -> None:
@@ -135,10 +138,10 @@ def test_that_notes_wait_for_their_case_and_saved_ones_come_back(qtbot, opened) 
     assert note.toPlainText() == ""
     note.setPlainText("second, a draft")
     assert "not saved yet" in opened.decision._state.text()
-    qtbot.keyClick(opened, KEY.Key_PageDown)
+    qtbot.keyClick(opened, KEY.Key_PageUp)
     idle(qtbot, opened)
     assert note.toPlainText() == "first, saved"
-    qtbot.keyClick(opened, KEY.Key_PageUp)
+    qtbot.keyClick(opened, KEY.Key_PageDown)
     idle(qtbot, opened)
     assert note.toPlainText() == "second, a draft"
 
@@ -158,6 +161,13 @@ def test_that_next_after_a_decision_is_the_case_that_followed(qtbot, make_window
         idle(qtbot, window)
     assert seen == ["a.dcm", "b.dcm", "c.dcm"]
     assert window.desk.state.detail.case.title == "d.dcm"
+    qtbot.keyClick(window, KEY.Key_K)
+    idle(qtbot, window)
+    assert window.desk.state.detail.case.title == "c.dcm"
+    assert "3 decided" in window.worklist._count.text()
+    window.refresh()  # sorts the decided ones to the end
+    idle(qtbot, window)
+    assert titles(window) == ["d.dcm", "a.dcm", "b.dcm", "c.dcm"]
 
 
 def test_that_no_key_decides_the_case_before(qtbot, opened) -> None:
@@ -294,6 +304,56 @@ def test_that_a_file_that_vanished_is_told(qtbot, opened, mammogram: Path, mosai
     assert "does not exist" in opened.ai._reasons.text()
 
 
+def test_that_nothing_is_called_negative_without_a_picture(qtbot, opened, mammogram: Path) -> None:
+    case_id = opened.desk.state.detail.case.id
+    mammogram.unlink()
+    opened.worklist.choose(2)
+    idle(qtbot, opened)
+    opened.worklist.choose(case_id)
+    idle(qtbot, opened)
+    store = opened.desk._handle.get().cases
+    enabled = {name: button.isEnabled() for name, button in opened.decision._buttons.items()}
+    assert enabled == {"positive": False, "cant_tell": True, "negative": False}
+    qtbot.keyClick(opened, KEY.Key_N)
+    idle(qtbot, opened)
+    assert "no picture" in opened.banner.text
+    assert store.case(case_id).decisions == ()
+    qtbot.keyClick(opened, KEY.Key_C)
+    idle(qtbot, opened)
+    assert store.case(case_id).case.decision == "cant_tell"
+
+
+def test_that_an_empty_heat_map_says_so(qtbot, opened) -> None:
+    opened.actions_by_id["analyse_case"].trigger()
+    opened.actions_by_id["heat"].setChecked(True)
+    idle(qtbot, opened)
+    state = opened.desk.state
+    blank = replace(state.heatmaps[state.layer], values=np.zeros((4, 4), np.float32))
+    opened.desk.show(heatmaps={state.layer: blank})
+    assert "empty" in opened.ai._heat_words.text()
+    opened.desk.show(heatmaps={state.layer: replace(blank, values=np.eye(4, dtype=np.float32))})
+    assert "attention" in opened.ai._heat_words.text()
+
+
+def test_that_only_the_case_that_waits_says_analysing(qtbot, opened) -> None:
+    first, second = 1, 2
+    assert opened.desk.case_id == first
+    opened.desk.analyse([first])
+    assert opened.ai._label.text() == "Analysing ..."
+    opened.worklist.choose(second)
+    qtbot.waitUntil(lambda: not opened.desk.opening, timeout=20_000)
+    assert not opened.desk.awaiting_result
+    idle(qtbot, opened)
+    opened.worklist.choose(first)
+    idle(qtbot, opened)
+    before = opened.ai._label.text()
+    assert before != "Analysing ..."
+    opened.actions_by_id["analyse_case"].trigger()
+    assert opened.ai._label.text() == "Analysing again ..."
+    idle(qtbot, opened)
+    assert opened.ai._label.text() == before
+
+
 def test_that_a_missing_pixel_size_is_asked_for_and_used(qtbot, make_window, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -311,6 +371,11 @@ def test_that_a_missing_pixel_size_is_asked_for_and_used(qtbot, make_window, tmp
     assert result_of(window).status == "analysed"
     assert window.desk.state.picture.info.mpp_um == pytest.approx(1.5)
     assert result_of(window).provenance["settings"]["mpp_um"] == 1.5
+    assert window.ai._size_row.isVisible()  # a slip can be mended
+    window.ai._pixel_size.setValue(2.5)
+    window.ai._state_size.click()
+    idle(qtbot, window)
+    assert result_of(window).provenance["settings"]["mpp_um"] == 2.5
 
 
 def test_that_files_can_be_dropped(qtbot, make_window, mosaic: Path) -> None:
@@ -334,7 +399,7 @@ def test_that_all_new_cases_are_analysed_with_progress(qtbot, opened) -> None:
     assert all(row.state == "analysed" for row in opened.desk._handle.get().cases.worklist())
     assert any(step is not None for step in steps)
     assert steps[-1] is None
-    assert not opened._progress.isVisible()
+    assert not opened.progress.isVisible()
 
 
 def test_that_cancel_keeps_what_was_finished(qtbot, opened) -> None:

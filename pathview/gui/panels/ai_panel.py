@@ -34,13 +34,11 @@ _LABEL_HEADINGS = {
 class AiPanel(QWidget):
     """Shows one result; every control only asks, the desk changes."""
 
-    threshold_moved = Signal(float)
+    display_changed = Signal(object)
+    """What changed of threshold, layer, colormap and opacity, as a dict of the state's fields."""
     mask_toggled = Signal(bool)
     fill_toggled = Signal(bool)
     heat_toggled = Signal(bool)
-    layer_chosen = Signal(str)
-    colormap_chosen = Signal(str)
-    opacity_changed = Signal(float)
     analyse_asked = Signal()
     pixel_size_stated = Signal(float)
 
@@ -76,6 +74,9 @@ class AiPanel(QWidget):
         self._reasons = QLabel("")
         self._reasons.setWordWrap(True)
         self._reasons.setTextFormat(Qt.TextFormat.RichText)
+        self._caution = QLabel("")
+        self._caution.setObjectName("dim")
+        self._caution.setWordWrap(True)
         self._analyse = QPushButton("Analyse this case  (A)")
         self._analyse.clicked.connect(self.analyse_asked)
         self._pixel_size = QDoubleSpinBox()
@@ -89,12 +90,22 @@ class AiPanel(QWidget):
         self._size_row = QWidget()
         size = QVBoxLayout(self._size_row)
         size.setContentsMargins(0, 6, 0, 0)
-        size.addWidget(QLabel("Pixel size of this image"))
+        self._stated_um: float | None = None
+        self._size_words = QLabel("")
+        size.addWidget(self._size_words)
         row = QHBoxLayout()
         size.addLayout(row)
         row.addWidget(self._pixel_size, 1)
         row.addWidget(self._state_size)
-        for widget in (self._label, self._score, self._band, self._reasons, self._size_row, self._analyse):
+        for widget in (
+            self._label,
+            self._score,
+            self._band,
+            self._reasons,
+            self._caution,
+            self._size_row,
+            self._analyse,
+        ):
             layout.addWidget(widget)
 
     def _build_mask(self, layout: QVBoxLayout) -> None:
@@ -157,7 +168,7 @@ class AiPanel(QWidget):
         group.addRow(self._heat_words)
         layout.addWidget(self._heat_group)
         self._heat.toggled.connect(self.heat_toggled)
-        self._layer.textActivated.connect(self.layer_chosen)
+        self._layer.textActivated.connect(self._on_layer)
         self._colormap.textActivated.connect(self._on_colormap)
         self._opacity.valueChanged.connect(self._on_opacity)
 
@@ -173,16 +184,17 @@ class AiPanel(QWidget):
         analysed = result is not None and result.status == "analysed"
         key = (result.label if analysed else "not_analysed") if result is not None else None
         words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "No image")
-        self._label.setText("Analysing ..." if busy else words)
+        if busy:
+            words, key = "Analysing ..." if result is None else "Analysing again ...", None
+        self._label.setText(words)
         self._label.setStyleSheet(f"color: {label_color(self._theme, key)}")
         self._score.setVisible(analysed)
         self._band.setVisible(analysed)
         self._mask_group.setVisible(analysed)
         self._heat_group.setVisible(analysed)
         self._source.setVisible(analysed)
-        asks_for_size = not analysed and result is not None and "no pixel size" in (result.reason or "")
-        self._size_row.setVisible(asks_for_size)
-        self._analyse.setVisible(has_image and not busy and not analysed and not asks_for_size)
+        self._caution.hide()
+        self._analyse.setVisible(has_image and not busy and not analysed and not _lacks_pixel_size(result))
         self._reasons.setText(_reason_list(result))
         self._reasons.setVisible(bool(self._reasons.text()))
         if result is None or not analysed:
@@ -192,7 +204,17 @@ class AiPanel(QWidget):
         weights = str(result.provenance.get("weights_sha256", ""))[:8]
         runtime = result.provenance.get("runtime", "")
         self._source.setText(f"{result.recipe}, weights {weights}, {runtime}")
+        self._caution.setText(result.caution)
+        self._caution.setVisible(bool(result.caution))
         self._show_layers(result)
+
+    def show_pixel_size(self, result: ResultRow | None, stated_um: float | None) -> None:
+        """Ask for a pixel size where one is missing; let one that was stated be changed."""
+        self._size_row.setVisible(stated_um is not None or _lacks_pixel_size(result))
+        self._size_words.setText("Pixel size, as stated" if stated_um is not None else "Pixel size of this image")
+        if stated_um is not None and stated_um != self._stated_um:  # what is being typed stays
+            self._pixel_size.setValue(stated_um)
+        self._stated_um = stated_um
 
     def show_probability(self, probability: ScoreMap | None) -> None:
         """Draw the histogram of another map."""
@@ -229,9 +251,14 @@ class AiPanel(QWidget):
         if layer and self._layer.findText(layer) >= 0:
             self._layer.setCurrentText(layer)
 
-    def show_heat_words(self, words: str | None) -> None:
-        """Say what the heat map is, or that it is being made."""
-        self._heat_words.setText(words or "Model attention, not a lesion outline.")
+    def show_heat(self, heatmap: ScoreMap | None, in_the_making: bool) -> None:
+        """Say what the heat map is, that it is being made, or that there is nothing on it to see."""
+        words = "Model attention, not a lesion outline."
+        if heatmap is None and in_the_making:
+            words = "The heat map is being made ..."
+        elif heatmap is not None and heatmap.blank:
+            words = "The heat map of this layer is empty: nothing in the image spoke for a positive."
+        self._heat_words.setText(words)
 
     @property
     def layer(self) -> str:
@@ -252,20 +279,28 @@ class AiPanel(QWidget):
     def _on_threshold(self, value: int) -> None:
         threshold = value / AREA_STEPS
         self.show_threshold(threshold)
-        self.threshold_moved.emit(threshold)
+        self.display_changed.emit({"threshold": threshold})
+
+    @Slot(str)
+    def _on_layer(self, name: str) -> None:
+        self.display_changed.emit({"layer": name})
 
     @Slot(str)
     def _on_colormap(self, name: str) -> None:
         self._bar.set_colormap(name)
-        self.colormap_chosen.emit(name)
+        self.display_changed.emit({"colormap": name})
 
     @Slot(int)
     def _on_opacity(self, value: int) -> None:
-        self.opacity_changed.emit(value / 100)
+        self.display_changed.emit({"opacity": value / 100})
 
     @Slot()
     def _on_pixel_size(self) -> None:
         self.pixel_size_stated.emit(self._pixel_size.value())
+
+
+def _lacks_pixel_size(result: ResultRow | None) -> bool:
+    return result is not None and result.status != "analysed" and "no pixel size" in (result.reason or "")
 
 
 def _reason_list(result: ResultRow | None) -> str:

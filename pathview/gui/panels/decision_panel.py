@@ -64,8 +64,11 @@ class DecisionPanel(QWidget):
         self.note.textChanged.connect(self._show_words)
         self.show_case(None, False)
 
-    def show_case(self, case: CaseDetail | None, can_undo: bool) -> None:
-        """Show what is saved for a case; a note that is not saved yet waits until its case is shown again."""
+    def show_case(self, case: CaseDetail | None, can_undo: bool, readable: bool = True) -> None:
+        """Show what is saved for a case; a note that is not saved yet waits until its case is shown again.
+
+        Without a readable picture the one honest answer is "can't tell".
+        """
         latest = case.decisions[-1] if case is not None and case.decisions else None
         value = latest.value if latest is not None else None
         case_id = case.case.id if case is not None else None
@@ -75,6 +78,7 @@ class DecisionPanel(QWidget):
         self.setEnabled(case is not None)
         for name, button in self._buttons.items():
             button.setChecked(name == value)
+            button.setEnabled(readable or name == "cant_tell")
         self._undo.setVisible(can_undo)
         self._show_words()
 

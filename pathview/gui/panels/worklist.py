@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
@@ -89,6 +89,18 @@ class WorklistModel(QAbstractListModel):
             self.endInsertRows()
         else:
             self._total = len(self._rows)
+
+    def replace(self, row: CaseRow) -> None:
+        """Show a case's new state where it stands."""
+        place = self.row_of(row.id)
+        if place is not None:
+            self._rows[place] = row
+            self.dataChanged.emit(self.index(place), self.index(place))
+
+    @property
+    def rows(self) -> Sequence[CaseRow]:
+        """What is here."""
+        return self._rows
 
     def row_of(self, case_id: int) -> int | None:
         """Where a case stands, or None while it is not here."""
@@ -252,15 +264,25 @@ class WorklistPanel(QWidget):
             if current != self._chosen:
                 self._chosen, self._place = current, row
         selection.blockSignals(False)
-        decided = sum(row.decision is not None for row in rows)
-        unsure = sum(row.label == "not_sure" and row.decision is None for row in rows)
-        words = f"{total} case{'s' if total != 1 else ''}"
-        if total <= len(rows):
-            words += f"  ·  {unsure} not sure  ·  {decided} decided"
-        self._count.setText(words)
         self._all_button.setEnabled(total > 0)
         self._selected_button.setEnabled(total > 0)
+        self._show_count()
         self.list.viewport().update()
+
+    @Slot(object)
+    def update_row(self, row: CaseRow) -> None:
+        """Show a case's new state where it stands, so that the list does not jump while it is read."""
+        self.model.replace(row)
+        self._show_count()
+
+    def _show_count(self) -> None:
+        rows, total = self.model.rows, self.model.total
+        words = f"{total} case{'s' if total != 1 else ''}"
+        if total <= len(rows):
+            decided = sum(row.decision is not None for row in rows)
+            unsure = sum(row.label == "not_sure" and row.decision is None for row in rows)
+            words += f"  ·  {unsure} not sure  ·  {decided} decided"
+        self._count.setText(words)
 
     def selected_ids(self) -> list[int]:
         """Ids of the selected cases, in the list's order."""
@@ -276,7 +298,7 @@ class WorklistPanel(QWidget):
     def step(self, by: int) -> None:
         """Go to the next or previous case.
 
-        A case that was just decided has moved to the end: next is the one that followed it.
+        Where the list was sorted anew and the case has moved, next is the one that followed it before.
         """
         count = self.model.rowCount()
         if count:
