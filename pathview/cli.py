@@ -231,6 +231,8 @@ def analyse(
     options = AnalyseOptions(recipe, threshold, explain, frame, mpp)
     progress = StderrProgress()
     files, failed = _files(paths)
+    if explain and out is None and store is None:
+        say("The heat maps are not kept: --out DIR writes them as pictures, --store FILE keeps them with the case.")
     with session(context, store) as work:
         if recipe:
             work.model_folder(recipe)  # a wrong name ends here, before any image is read

@@ -91,6 +91,11 @@ def test_that_analyse_prints_a_line_and_writes_the_files_it_names(run, mammogram
     assert Path(line["files"]["heatmaps"]["pool3"]).is_file()
 
 
+def test_that_heat_maps_that_nothing_keeps_are_told(run, mammogram: Path, tmp_path: Path) -> None:
+    assert "heat maps are not kept" in run("analyse", mammogram, "--explain", "pool3").err
+    assert "not kept" not in run("analyse", mammogram, "--explain", "pool3", "--out", tmp_path / "o").err
+
+
 def test_that_the_default_model_goes_by_the_kind_of_image(run, mammogram: Path, tmp_path: Path) -> None:
     result = run("analyse", mammogram, write_patch_folder(tmp_path / "p"))
     assert [line["recipe"] for line in result.lines] == ["tiny-unet", "tiny-cnn"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -27,30 +26,14 @@ from pathview.geometry import Region, Size
 from pathview.images import codecs, dicom_header
 from pathview.images.intensity import GrayScale
 from pathview.images.pseudonym import pseudonym
-from pathview.images.source import ImageInfo, Level, Pixels
+from pathview.images.source import DECODE_FAILURES, ImageInfo, Level, Pixels
 from pathview.settings import Settings
 
 # pydicom logs values of tags, which may be names; its findings come back to us as exceptions.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())
 logging.getLogger("pydicom").propagate = False
 
-READ_FAILURES = (
-    ArithmeticError,
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What pydicom and the codecs raise on damaged files; a bug in this module would raise the same, so
-every use names the file and says that it cannot be read."""
+READ_FAILURES = (*DECODE_FAILURES, BytesLengthException)
 
 MODALITIES_AS_MAMMOGRAM = ("MG", "RG")
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size, SpacingMm
-from pathview.images.raster import DECODE_FAILURES
+from pathview.images.raster import RASTER_FAILURES
 from pathview.images.source import FlatImage, ImageInfo, Level, Pixels
 from pathview.settings import Settings
 
@@ -137,7 +137,7 @@ def _decoded(path: Path) -> Pixels | None:
             if max(image.size) > _MAX_TILE_PX:
                 return None
             return np.asarray(image.convert("RGB"))
-    except DECODE_FAILURES:
+    except RASTER_FAILURES:
         return None
 
 

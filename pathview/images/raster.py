@@ -6,41 +6,24 @@ The slow imports stand where they are needed: the window imports this module bef
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size, SpacingMm
 from pathview.images.intensity import GrayScale
-from pathview.images.source import FlatImage, ImageInfo, Level, Pixels
+from pathview.images.source import DECODE_FAILURES, FlatImage, ImageInfo, Level, Pixels
 from pathview.settings import Settings
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit, in bytes, is checked before anything is decoded
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-DECODE_FAILURES = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    UnidentifiedImageError,
-    cv2.error,
-    struct.error,
-)
-"""What the decoders raise on damaged files."""
+RASTER_FAILURES = (*DECODE_FAILURES, cv2.error)
 
 _PLAUSIBLE_MPP = (0.05, 20.0)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _YCBCR = 0, 1, 2, 3, 4, 6
@@ -62,7 +45,7 @@ def open_raster(path: Path, settings: Settings) -> FlatImage:
                 _check_bytes(path, image.width * image.height * 4, settings)
                 name = str(image.format)
                 return flat_image(path, "Netpbm" if name == "PPM" else name, _decode(data, image))
-    except DECODE_FAILURES as error:
+    except RASTER_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not an image that PathView reads; save it again.") from error
 
 
@@ -104,7 +87,7 @@ def open_tiff(path: Path, settings: Settings) -> FlatImage | TiffStack:
             inverse = _photometric(page) == _WHITE_IS_ZERO
             first = _plane(series.pages[0].asarray() if frames > 1 else series.asarray(), axes, _color_map(page))
             image = flat_image(path, "TIFF", first, _tiff_spacing(page), frames, inverse)
-    except DECODE_FAILURES as error:
+    except RASTER_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not a TIFF that PathView reads; save it again.") from error
     return TiffStack(image, path, inverse) if frames > 1 else image
 
@@ -142,7 +125,7 @@ class TiffStack:
                 page = tiff.series[0].pages[frame]
                 plane = _plane(page.asarray(), "", _color_map(page.keyframe))
                 self._image = flat_image(self._path, self.info.format, plane, inverse=self._inverse)
-        except DECODE_FAILURES as error:
+        except RASTER_FAILURES as error:
             raise ImageError(f"Page {frame + 1} of {self._path.name} is damaged.") from error
         self._frame = frame
 

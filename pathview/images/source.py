@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,6 +19,24 @@ Pixels = npt.NDArray[np.integer[Any]]
 
 Kind = Literal["mammogram", "histology"]
 SpacingSource = Literal["calibrated", "at the detector", "slide header", "file header", "data set", "user"]
+
+DECODE_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What decoders raise on damaged files; a bug of ours would raise the same, so every use names the file and
+says that it cannot be read."""
 
 
 @dataclass(frozen=True)
