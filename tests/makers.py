@@ -101,7 +101,7 @@ def tiny_unet_recipe(**changes: Any) -> Recipe:
         "default_for": ["mammogram"],
         "classes": ["background", "lesion"],
         "network": {"name": "zf-unet", "options": {"width": 1, "dropout": 0.1}},
-        "input": {"height": 64, "width": 64, "channels": 1, "crop": "breast", "long_side": 64},
+        "input": {"height": 64, "width": 64, "channels": 1, "crop": "breast", "fit": "inside"},
         "decision": {"rule": "mask-sum", "lower": 10.0, "upper": 50000.0},
         "training": {"loss": "dice+bce", "learning_rate": 1e-2, "batch": 2, "epochs": 2},
     }

@@ -55,20 +55,21 @@ def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
         raise NotAnalysable(f"it has {info.frames} frame{'s' if info.frames > 1 else ''}, numbered from 0")
 
 
-def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> float:
-    """Working pixels a level-0 pixel.
+def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> tuple[float, float]:
+    """Working pixels a level-0 pixel, across and down.
 
     Raises:
         NotAnalysable: the recipe needs a pixel size that the image does not state.
     """
-    if spec.long_side is not None:
-        return spec.long_side / max(crop.width, crop.height)
-    if spec.mpp_um is None:
-        return 1.0
+    across, down = spec.width / crop.width, spec.height / crop.height
+    if spec.fit == "stretch":
+        return across, down
+    if spec.fit == "inside":
+        return min(across, down), min(across, down)
+    if spec.mpp_um is None or (info.mpp_um is None and info.size == Size(spec.width, spec.height)):
+        return 1.0, 1.0
     if info.mpp_um is not None:
-        return info.mpp_um / spec.mpp_um
-    if info.size == Size(spec.width, spec.height):
-        return 1.0
+        return info.mpp_um / spec.mpp_um, info.mpp_um / spec.mpp_um
     raise NotAnalysable(
         f"the file states no pixel size and the recipe needs {spec.mpp_um:g} µm a pixel; "
         "state it in the window, or with --mpp on the command line"
@@ -86,12 +87,12 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
     check_fits(info, recipe, frame)
     breast = breast_region(source, frame) if recipe.input.crop == "breast" else None
     crop = breast or Region.whole(info.size)
-    factor = working_scale(info, recipe.input, crop)
-    size = Size(max(1, round(crop.width * factor)), max(1, round(crop.height * factor)))
+    across, down = working_scale(info, recipe.input, crop)
+    size = Size(max(1, round(crop.width * across)), max(1, round(crop.height * down)))
     if size.pixels > _MAX_WORKING_PIXELS:
         raise NotAnalysable(f"at the recipe's scale it would be {size.width} x {size.height} pixels; analyse a region")
-    if max(crop.width, crop.height) * factor < min(recipe.input.width, recipe.input.height) * 0.5:
-        shown = f"{crop.width * factor:.0f} x {crop.height * factor:.0f}"
+    if max(size.width, size.height) < min(recipe.input.width, recipe.input.height) * 0.5:
+        shown = f"{size.width} x {size.height}"
         needed = f"{recipe.input.width} x {recipe.input.height}"
         raise NotAnalysable(f"it is too small: {shown} pixels at the recipe's scale, and the network reads {needed}")
     pixels = display_pixels(source, crop, size, frame)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pathview.models.backend import Batch
+from pathview.models.freezing import freeze
 from pathview.models.networks import NETWORKS, InputShape
 from pathview.models.recipe import Recipe
 from pathview.models.weights import Manifest, Tensors, read_manifest, read_weights
@@ -37,12 +38,18 @@ def start() -> None:
 
 
 def build(recipe: Recipe) -> Any:
-    """An untrained ``keras.Model`` of a recipe's network."""
+    """An untrained ``keras.Model`` of a recipe's network, with the layers frozen that the recipe freezes.
+
+    Raises:
+        RecipeError: the recipe names a layer that the network does not have.
+    """
     start()
     spec = recipe.input
     outputs = 1 if recipe.task == "segmentation" and len(recipe.classes) <= 2 else len(recipe.classes)
     shape = InputShape(spec.height, spec.width, spec.channels)
-    return NETWORKS[recipe.network.name].build(recipe.network.checked_options(), shape, outputs)
+    model = NETWORKS[recipe.network.name].build(recipe.network.checked_options(), shape, outputs)
+    freeze(model, recipe)
+    return model
 
 
 def weight_shapes(model: Any) -> dict[str, tuple[int, ...]]:

@@ -288,6 +288,8 @@ def _loss(spec: TrainingSpec) -> Any:
     entropy = keras.losses.BinaryCrossentropy(label_smoothing=spec.label_smoothing)
     if spec.loss == "binary-crossentropy":
         return entropy
+    if spec.loss == "categorical-crossentropy":
+        return keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing)
 
     def dice(truth: Any, scores: Any) -> Any:
         """1 - soft Dice of each image (seed 2, Sudre 2017), mean over the batch; empty against empty is 0."""

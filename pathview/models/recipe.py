@@ -52,8 +52,9 @@ class InputSpec(Part):
     channels: Literal[1, 3]
     crop: Literal["none", "breast"] = "none"
     """``breast``: the image is first cut to the bounding box of the breast."""
-    long_side: int | None = Field(None, ge=8)
-    """The (cropped) image is scaled so that its longer side has this many pixels."""
+    fit: Literal["none", "inside", "stretch"] = "none"
+    """``inside``: the (cropped) image is scaled to just fit into height x width; ``stretch``: each side is, as the
+    papers do with photographs, whatever becomes of its shape."""
     mpp_um: float | None = Field(None, gt=0)
     """The image is scaled to this pixel size; a patch of the network's own size is taken as it is."""
     overlap: float = Field(0.25, ge=0, lt=0.9)
@@ -61,8 +62,8 @@ class InputSpec(Part):
 
     @model_validator(mode="after")
     def _one_scale(self) -> InputSpec:
-        if self.long_side is not None and self.mpp_um is not None:
-            raise ValueError("give long_side or mpp_um, not both")
+        if self.fit != "none" and self.mpp_um is not None:
+            raise ValueError("give fit or mpp_um, not both")
         return self
 
 
@@ -115,7 +116,7 @@ class AugmentationSpec(Part):
 class TrainingSpec(Part):
     """How the weights are found."""
 
-    loss: Literal["dice", "dice+bce", "binary-crossentropy"]
+    loss: Literal["dice", "dice+bce", "binary-crossentropy", "categorical-crossentropy"]
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(gt=0)
     schedule: Literal["constant", "inverse-time", "cosine"] = "constant"
@@ -131,6 +132,10 @@ class TrainingSpec(Part):
     epochs: int = Field(ge=1)
     early_stopping: int | None = Field(None, ge=1)
     """Epochs without a better validation loss after which training stops."""
+    frozen: tuple[str, ...] = ()
+    """Beginnings of the names of layers that keep the weights they start with."""
+    train_from: str | None = None
+    """The first layer that learns, in the network's own order; all before it are frozen."""
     mixed_precision: bool = False
     balance: Literal["none", "undersample", "patients"] = "none"
     """``undersample``: random under-sampling to the smaller class (seed 4); ``patients``: every

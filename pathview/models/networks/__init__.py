@@ -6,8 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pathview.models.networks import idc_cnn, mobilenet_unet, zf_unet
-from pathview.models.networks.base import InputShape, Options
+from pathview.models.networks import (
+    densenet121,
+    idc_cnn,
+    inception_v3,
+    mobilenet,
+    mobilenet_unet,
+    resnet50,
+    separable_cnn,
+    vgg,
+    zf_unet,
+)
+from pathview.models.networks.base import HeadOptions, InputShape, Options
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,15 @@ class Network:
 
 NETWORKS: dict[str, Network] = {
     "zf-unet": Network(zf_unet.ZfUnetOptions, zf_unet.build),
-    "mobilenet-unet": Network(mobilenet_unet.MobileNetUnetOptions, mobilenet_unet.build, mobilenet_unet.BACKBONE),
+    "mobilenet-unet": Network(mobilenet_unet.MobileNetUnetOptions, mobilenet_unet.build, mobilenet.BACKBONE),
     "idc-cnn": Network(idc_cnn.IdcCnnOptions, idc_cnn.build),
+    "mobilenet": Network(mobilenet.MobileNetOptions, mobilenet.build, mobilenet.BACKBONE),
+    "vgg": Network(vgg.VggOptions, vgg.build, vgg.BACKBONE),
+    "vgg19-dense": Network(vgg.DenseVggOptions, vgg.build_dense, vgg.BACKBONE),
+    "separable-cnn": Network(separable_cnn.SeparableCnnOptions, separable_cnn.build, separable_cnn.BACKBONE),
+    "resnet50": Network(HeadOptions, resnet50.build, resnet50.BACKBONE),
+    "inception-v3": Network(HeadOptions, inception_v3.build, inception_v3.BACKBONE),
+    "densenet121": Network(HeadOptions, densenet121.build, densenet121.BACKBONE),
 }
 
 __all__ = ["NETWORKS", "InputShape", "Network", "Options"]

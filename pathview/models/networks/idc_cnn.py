@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pathview.models.networks.base import InputShape, Options
+from pathview.models.networks.base import InputShape, Options, image_input
 
 
 class IdcCnnOptions(Options):
@@ -25,7 +25,7 @@ def build(options: IdcCnnOptions, shape: InputShape, classes: int) -> Any:
     import keras
     from keras import layers
 
-    inputs = keras.Input((shape.height, shape.width, shape.channels), name="image")
+    inputs = image_input(shape)
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(inputs)
     x = layers.MaxPooling2D(2, name="pool1")(x)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)

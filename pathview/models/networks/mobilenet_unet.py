@@ -11,12 +11,11 @@ from typing import Any
 
 from pydantic import Field
 
-from pathview.models.networks.base import InputShape, Options
+from pathview.models.networks.base import InputShape, Options, as_imagenet, image_input
+from pathview.models.networks.mobilenet import backbone
 
 SKIPS = ("conv_pw_5_relu", "conv_pw_3_relu", "conv_pw_1_relu")
 BOTTOM = "conv_pw_11_relu"
-BACKBONE = ("conv1", "conv_")
-"""How the names of MobileNet's own layers begin."""
 
 
 class MobileNetUnetOptions(Options):
@@ -41,10 +40,8 @@ def build(options: MobileNetUnetOptions, shape: InputShape, classes: int) -> Any
             x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
         return x
 
-    inputs = keras.Input((shape.height, shape.width, shape.channels), name="image")
-    colors = inputs if shape.channels == 3 else layers.Concatenate(name="grey_as_rgb")([inputs] * 3)
-    scaled = layers.Rescaling(2.0, -1.0, name="to_minus_one_to_one")(colors)
-    down = keras.applications.MobileNet(input_tensor=scaled, include_top=False, weights=None)
+    inputs = image_input(shape)
+    down = backbone(as_imagenet(inputs, shape.channels, "-1..1"))
     x = down.get_layer(BOTTOM).output
     widths = (3 * options.width, 2 * options.width, options.width)
     for level, (skip, width) in enumerate(zip(SKIPS, widths, strict=True)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pathview.models.networks.base import InputShape, Options
+from pathview.models.networks.base import InputShape, Options, image_input
 
 LEVELS = 6
 
@@ -39,7 +39,7 @@ def build(options: ZfUnetOptions, shape: InputShape, classes: int) -> Any:
             x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
         return x
 
-    inputs = keras.Input((shape.height, shape.width, shape.channels), name="image")
+    inputs = image_input(shape)
     x, skips = inputs, []
     for level in range(LEVELS - 1):
         x = double_conv(x, options.width * 2**level, f"down{level + 1}")

@@ -1,0 +1,33 @@
+"""MobileNet v1 (Howard 2017) on pooled features: the light backbone, whose ImageNet weights are small to carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from pathview.models.networks.base import HeadOptions, InputShape, as_imagenet, image_input, with_head
+
+BACKBONE = ("conv1", "conv_")
+"""How the names of MobileNet's own layers begin."""
+
+
+class MobileNetOptions(HeadOptions):
+    """``last``: the backbone ends after this pointwise convolution (13 in all)."""
+
+    last: int = Field(13, ge=1, le=13)
+
+
+def build(options: MobileNetOptions, shape: InputShape, classes: int) -> Any:
+    """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
+    inputs = image_input(shape)
+    down = backbone(as_imagenet(inputs, shape.channels, "-1..1"))
+    features = down.get_layer(f"conv_pw_{options.last}_relu").output
+    return with_head(inputs, features, options, classes, "mobilenet")
+
+
+def backbone(pixels: Any) -> Any:
+    """MobileNet v1 without its classifier, under Keras' own layer names."""
+    import keras
+
+    return keras.applications.MobileNet(input_tensor=pixels, include_top=False, weights=None)

@@ -1,0 +1,64 @@
+"""VGG16 and VGG19 (Simonyan and Zisserman 2014) on pooled features (seed 1), or with their own dense layers (seed 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pathview.models.networks.base import HeadOptions, InputShape, Options, Scores, as_imagenet, image_input, with_head
+
+BACKBONE = ("block",)
+
+
+class VggOptions(HeadOptions):
+    """VGG on pooled features. ``depth``: layers with weights in the original network."""
+
+    depth: Literal[16, 19] = 16
+
+
+class DenseVggOptions(Options):
+    """VGG19 with its two dense layers of 4096."""
+
+    scores: Scores = "softmax"
+    width: int = Field(4096, ge=1)
+
+
+def build(options: VggOptions, shape: InputShape, classes: int) -> Any:
+    """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
+    inputs = image_input(shape)
+    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), options.depth)
+    return with_head(inputs, x, options, classes, f"vgg{options.depth}")
+
+
+def build_dense(options: DenseVggOptions, shape: InputShape, classes: int) -> Any:
+    """VGG19 as seed 3 fine-tunes it: flattened, ``fc1``, ``fc2``, scores; 224 x 224 pixels.
+
+    139,578,434 parameters with two classes.
+    """
+    import keras
+    from keras import layers
+
+    inputs = image_input(shape)
+    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), 19)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(options.width, activation="relu", name="fc1")(x)
+    x = layers.Dense(options.width, activation="relu", name="fc2")(x)
+    logits = layers.Dense(classes, dtype="float32", name="logits")(x)
+    scores = layers.Activation(options.scores, dtype="float32", name="scores")(logits)
+    return keras.Model(inputs, scores, name="vgg19_dense")
+
+
+def blocks(x: Any, depth: int, last: int = 5) -> Any:
+    """The convolution blocks up to number ``last``, under Keras' own layer names."""
+    from keras import layers
+
+    deep = {16: 3, 19: 4}[depth]
+    for block, (width, count) in enumerate(((64, 2), (128, 2), (256, deep), (512, deep), (512, deep)), start=1):
+        if block > last:
+            break
+        for step in range(1, count + 1):
+            name = f"block{block}_conv{step}"
+            x = layers.Conv2D(width, 3, padding="same", activation="relu", name=name)(x)
+        x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return x
