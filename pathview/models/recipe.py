@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pathview.errors import RecipeError
 from pathview.images.source import Kind
 from pathview.models.networks import NETWORKS, Options
+from pathview.settings import resource_dir
 
+RECIPES = "recipes"
+"""Folder of recipe files among the resources."""
 Task = Literal["classification", "segmentation"]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -132,6 +135,8 @@ class TrainingSpec(Part):
     epochs: int = Field(ge=1)
     early_stopping: int | None = Field(None, ge=1)
     """Epochs without a better validation loss after which training stops."""
+    initial: Literal["random", "imagenet"] = "random"
+    """What the backbone starts from."""
     frozen: tuple[str, ...] = ()
     """Beginnings of the names of layers that keep the weights they start with."""
     train_from: str | None = None
@@ -188,20 +193,47 @@ class Recipe(Part):
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read one recipe file.
+    """Read one recipe file; ``extends = "NAME"`` in it begins with another file of its folder or of the program.
 
     Raises:
         RecipeError: unreadable, no TOML, or a field is wrong; the sentence names file and field.
     """
+    try:
+        return Recipe.model_validate(_read(path, ()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise RecipeError(f"The recipe {path.name} is wrong at {place}: {first['msg']}.") from error
+
+
+def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
+    """The fields of a file over those of the file that it extends."""
+    if path in extended_by:
+        raise RecipeError(f"The recipe {path.name} extends itself.")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"The recipe {path.name} cannot be read.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"The recipe {path.name} is not valid TOML: {error}.") from error
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise RecipeError(f"The recipe {path.name} is wrong at {place}: {first['msg']}.") from error
+    name = data.pop("extends", None)
+    if name is None:
+        return data
+    places = (path.with_name(f"{name}.toml"), resource_dir() / RECIPES / f"{name}.toml")
+    base = next((place for place in places if place.is_file()), None)
+    if base is None:
+        raise RecipeError(f"The recipe {path.name} extends {name!r}, which does not exist.")
+    below = _read(base, (*extended_by, path))
+    if "name" in data.get("network", {}):
+        below["network"].pop("options", None)  # another network has options of its own
+    return _over(below, data)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Two tables as one: what stands above wins, tables within tables are joined."""
+    tables = {
+        key: _over(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **tables}

@@ -16,8 +16,10 @@ from pathview.errors import DataError, OutputError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models.backend import Batch, Network
+from pathview.models.imagenet import kept
 from pathview.models.keras_backend import KerasNetwork, build, load_network, set_weights
 from pathview.models.keras_training import EpochReport, FitRequest, Fitted, Validate, fit
+from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
 from pathview.models.weights import SEEN_DIGITS, Manifest, Seen, Tensors, write_manifest, write_model
 from pathview.settings import Settings
@@ -34,6 +36,16 @@ _LOWER_PERCENT, _UPPER_PERCENT = 2.5, 25.0
 
 
 @dataclass(frozen=True)
+class Start:
+    """What a training starts from."""
+
+    file: Path | None = None
+    """Weights of the backbone; None: random numbers."""
+    words: str = ""
+    """Name and hash of the file; empty for random numbers."""
+
+
+@dataclass(frozen=True)
 class TrainRequest:
     """One training, as the command line or the wizard asks for it."""
 
@@ -43,8 +55,8 @@ class TrainRequest:
     epochs: int | None = None
     seed: int = 0
     resume: bool = False
-    initial: Path | None = None
-    """Weights file that the network's backbone starts from."""
+    start: Start = Start()
+    """What the network's backbone starts from."""
     about: Path | None = None
     """Markdown for the model card: data, licence, limits."""
     where: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +95,8 @@ def train(
         Cancelled: at a checkpoint; what was learnt so far can be resumed.
     """
     recipe = request.recipe
-    _check_files(request)
+    if request.about is not None:
+        _require_file(request.about)
     dataset = read_dataset(request.data, recipe.classes).where(request.where)
     split = split_of(dataset, recipe, request.seed)
     parts = _parts(dataset, split, recipe)
@@ -105,18 +118,41 @@ def train(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=request.seed,
         epochs=len(fitted.history),
-        initial=f"{request.initial.name}, SHA-256 {file_digests(request.initial)[0]}" if request.initial else "",
+        initial=request.start.words,
         data=dataset.name,
     )
     manifest = _tested(request, manifest, dataset, parts, settings, progress, cancel)
     return Trained(manifest, request.out, (*dataset.notices, *problems, *more))
 
 
-def _check_files(request: TrainRequest) -> None:
+def start_of(recipe: Recipe, file: Path | None, from_scratch: bool, settings: Settings) -> Start:
+    """What a recipe's training starts from: a file that is named, else what the recipe asks for.
+
+    Raises:
+        DataError: the file is missing; or the recipe starts from ImageNet weights, none were imported, and
+            starting from scratch was not asked for.
+        ModelError: the imported weights are damaged.
+    """
+    if file is not None:
+        _require_file(file)
+        return Start(file, f"{file.name}, SHA-256 {file_digests(file)[0]}")
+    if recipe.training.initial == "random" or from_scratch:
+        return Start()
+    backbone = NETWORKS[recipe.network.name].imagenet
+    found = kept(backbone, settings)
+    if found is None:
+        raise DataError(
+            f"{recipe.name} starts from ImageNet weights of {backbone}, and there are none here: import them "
+            "(pathview models import FILE), or train from random weights (--from-scratch)."
+        )
+    path, imported = found
+    return Start(path, f"ImageNet weights of {backbone}: {imported.words()}")
+
+
+def _require_file(path: Path) -> None:
     """A wrong path is told before the training, not hours later."""
-    for path in (request.initial, request.about):
-        if path is not None and not path.is_file():
-            raise DataError(f"The file {path} does not exist.")
+    if not path.is_file():
+        raise DataError(f"The file {path} does not exist.")
 
 
 def train_quietly(request: TrainRequest, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Trained:
@@ -178,7 +214,7 @@ def _fit(
 ) -> Fitted:
     epochs = request.epochs or request.recipe.training.epochs
     folder = request.out / "state"
-    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.initial)
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.start.file)
     batches = TrainingBatches(loaded, request.recipe, request.seed)
     validate = validation(request.recipe, watched) if watched else None
     return fit(fit_request, batches, validate, on_epoch, progress, cancel)
@@ -197,7 +233,7 @@ def _refit(
     last = fitted.best_epoch if spec.early_stopping else None
     epochs = request.epochs or spec.epochs
     folder = request.out / "refit"
-    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.initial, last)
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.start.file, last)
     return fit(fit_request, TrainingBatches(loaded, request.recipe, request.seed), None, on_epoch, progress, cancel)
 
 

@@ -14,12 +14,13 @@ from pathview.errors import DataError, ModelError
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.keras_backend import load_network
 from pathview.models.keras_training import STATE
+from pathview.models.recipe import load_recipe
 from pathview.models.weights import WEIGHTS, check_folder, read_manifest, read_seen
 from pathview.settings import Settings
 from pathview.training.assess import EvaluateRequest, evaluate_model
 from pathview.training.batches import TrainingBatches, load_samples
 from pathview.training.dataset import read_dataset
-from pathview.training.finetune import TrainRequest, train
+from pathview.training.finetune import Start, TrainRequest, start_of, train
 from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_patch_folder
 
 
@@ -54,13 +55,19 @@ def run(request: TrainRequest, on_epoch=lambda report: None, cancel=None):
 
 def test_that_wrong_paths_are_told_before_the_training(idc: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing.md"
-    for request in (
-        TrainRequest(tiny_cnn_recipe(), idc, tmp_path / "out", about=missing),
-        TrainRequest(tiny_cnn_recipe(), idc, tmp_path / "out", initial=missing),
-    ):
-        with pytest.raises(DataError, match=r"missing\.md does not exist"):
-            run(request)
+    with pytest.raises(DataError, match=r"missing\.md does not exist"):
+        run(TrainRequest(tiny_cnn_recipe(), idc, tmp_path / "out", about=missing))
+    with pytest.raises(DataError, match=r"missing\.md does not exist"):
+        start_of(tiny_cnn_recipe(), missing, False, Settings())
     assert not (tmp_path / "out").exists()
+
+
+def test_that_a_recipe_for_imagenet_weights_asks_before_it_starts_from_scratch(home: Path) -> None:
+    recipe = load_recipe(Settings().resources / "recipes" / "mobilenet-idc.toml")
+    with pytest.raises(DataError, match=r"ImageNet weights of mobilenet.*--from-scratch"):
+        start_of(recipe, None, False, Settings())
+    assert start_of(recipe, None, True, Settings()) == Start()
+    assert start_of(tiny_cnn_recipe(), None, False, Settings()) == Start()
 
 
 def test_that_a_classifier_is_trained_split_by_patient_and_measured(idc: Path, tmp_path: Path) -> None:

@@ -1,20 +1,15 @@
-"""VGG16 and VGG19 (Simonyan and Zisserman 2014) on pooled features (seed 1), or with their own dense layers (seed 3)."""
+"""VGG16 and VGG19 (Simonyan and Zisserman 2014): pooled features (seed 1), or their own dense layers (seed 3)."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from pathview.models.networks.base import HeadOptions, InputShape, Options, Scores, as_imagenet, image_input, with_head
 
 BACKBONE = ("block",)
-
-
-class VggOptions(HeadOptions):
-    """VGG on pooled features. ``depth``: layers with weights in the original network."""
-
-    depth: Literal[16, 19] = 16
+DENSE = ("fc1", "fc2")
 
 
 class DenseVggOptions(Options):
@@ -24,11 +19,20 @@ class DenseVggOptions(Options):
     width: int = Field(4096, ge=1)
 
 
-def build(options: VggOptions, shape: InputShape, classes: int) -> Any:
+def build16(options: HeadOptions, shape: InputShape, classes: int) -> Any:
     """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
+    return _build(16, options, shape, classes)
+
+
+def build19(options: HeadOptions, shape: InputShape, classes: int) -> Any:
+    """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
+    return _build(19, options, shape, classes)
+
+
+def _build(depth: int, options: HeadOptions, shape: InputShape, classes: int) -> Any:
     inputs = image_input(shape)
-    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), options.depth)
-    return with_head(inputs, x, options, classes, f"vgg{options.depth}")
+    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), depth)
+    return with_head(inputs, x, options, classes, f"vgg{depth}")
 
 
 def build_dense(options: DenseVggOptions, shape: InputShape, classes: int) -> Any:

@@ -1,0 +1,87 @@
+"""Verbs on images: what they are, how they look, what a model says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pathview.cli.base import MppOption, Paths, StderrProgress, StoreOption, emit, files_at, numbers, say, session
+from pathview.errors import PathViewError
+from pathview.session import AnalyseOptions
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def info(context: typer.Context, paths: Paths, mpp: MppOption = None) -> None:
+    """Say what images are."""
+    files, failed = files_at(paths)
+    with session(context) as work:
+        for path in files:
+            try:
+                emit(work.info(path, mpp).as_json())
+            except PathViewError as error:
+                failed = True
+                say(str(error))
+    raise typer.Exit(int(failed))
+
+
+@app.command()
+def render(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="An image.", readable=False)],
+    out: Annotated[Path, typer.Option("--out", help="PNG to write.")],
+    size: Annotated[int | None, typer.Option("--size", min=1, help="Longer side in pixels.")] = None,
+    window: Annotated[str | None, typer.Option("--window", help="Centre,width.")] = None,
+    voi: Annotated[
+        int | None, typer.Option("--voi", min=0, help="Number of the file's VOI LUT or window, from 0.")
+    ] = None,
+    frame: Annotated[int, typer.Option("--frame", min=0, help="Frame, from 0.")] = 0,
+    region: Annotated[str | None, typer.Option("--region", help="x,y,width,height in stored pixels.")] = None,
+) -> None:
+    """Write an image as the viewer shows it."""
+    from pathview.export.rendering import RenderRequest, render_png
+
+    if window is not None and voi is not None:
+        raise typer.BadParameter("give --window or --voi, not both")
+    request = RenderRequest(path, out, size, numbers(window, 2, "--window"), voi, frame, numbers(region, 4, "--region"))
+    emit(render_png(request, context.obj.settings))
+
+
+@app.command()
+def analyse(
+    context: typer.Context,
+    paths: Paths,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Model to run (default: by kind of image).")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", min=0, max=1)] = None,
+    explain: Annotated[str | None, typer.Option("--explain", help="Layer for a heat map, or all.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for masks and heat maps.")] = None,
+    store: StoreOption = None,
+    frame: Annotated[int, typer.Option("--frame", min=0, help="Frame, from 0.")] = 0,
+    mpp: MppOption = None,
+) -> None:
+    """Analyse images; one JSON line each."""
+    from pathview.export.files import folder_names, outcome_json, write_files
+    from pathview.results.result import AnalysisResult
+
+    options = AnalyseOptions(recipe, threshold, explain, frame, mpp)
+    progress = StderrProgress()
+    files, failed = files_at(paths)
+    if explain and out is None and store is None:
+        say("The heat maps are not kept: --out DIR writes them as pictures, --store FILE keeps them with the case.")
+    with session(context, store) as work:
+        if recipe:
+            work.model_folder(recipe)  # a wrong name ends here, before any image is read
+        for path, name in zip(files, folder_names(files), strict=True):
+            outcome = work.analyse_and_keep(path, options, progress)
+            progress.clear()
+            written = None
+            if isinstance(outcome, AnalysisResult):
+                written = write_files(path, outcome, out / name, work.settings) if out else None
+            else:
+                failed = True
+                say(outcome.reason)
+            emit(outcome_json(path, outcome, written))
+    raise typer.Exit(int(failed))

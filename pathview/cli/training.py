@@ -1,0 +1,80 @@
+"""Verbs that train models and measure them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from pathview.cli.base import StderrProgress, conditions, emit, say, session
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Option("--recipe", help="Name or file of a recipe.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Data set folder.")] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", help="Table: file, patient, label or mask.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1)] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
+    where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
+    init: Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights, whatever the recipe.")] = False,
+    about: Annotated[Path | None, typer.Option("--about", help="Markdown for the model card.")] = None,
+) -> None:
+    """Train a recipe on local labels, split by patient, and report on patients that it never saw."""
+    from pathview.training.finetune import TrainRequest, start_of
+    from pathview.training.finetune import train as train_model
+
+    if (data is None) == (labels is None):
+        raise typer.BadParameter("give --data or --labels")
+    progress = StderrProgress()
+
+    def on_epoch(report: Any) -> None:
+        progress.clear()
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in report.validation.items())
+        watched = f"; validation {figures}" if figures else ""
+        best = " (best so far)" if report.best and figures else ""
+        say(f"epoch {report.epoch} of {report.epochs}: loss {report.loss:.4f}{watched}{best}")
+
+    settings = context.obj.settings
+    with session(context) as work:
+        source = cast("Path", data or labels)
+        asked = work.catalogue.recipe(recipe)
+        start = start_of(asked, init, from_scratch, settings)
+        say(f"Starting from {start.words or 'random weights'}.")
+        request = TrainRequest(asked, source, out, epochs, seed, resume, start, about, conditions(where or []))
+        trained = work.engine.run(train_model, request, settings, on_epoch, progress=progress)
+    progress.clear()
+    for notice in trained.notices:
+        say(notice)
+    emit({"out": str(out), "seed": seed, "sha256": trained.manifest.sha256, **trained.manifest.metrics})
+
+
+@app.command()
+def evaluate(
+    context: typer.Context,
+    model: Annotated[str, typer.Option("--model", help="Name or folder of a model.")],
+    data: Annotated[Path, typer.Option("--data", help="Data set folder or csv.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.json and predictions.csv.")] = None,
+    part: Annotated[str, typer.Option("--part", help="unseen, all, train, validation or test.")] = "unseen",
+    where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
+) -> None:
+    """Measure a model on known truth; by default only on images that its training never saw."""
+    from pathview.training.assess import PARTS, EvaluateRequest, evaluate_model
+
+    if part not in PARTS:
+        raise typer.BadParameter(f"--part is one of {', '.join(PARTS)}")
+    progress = StderrProgress()
+    with session(context) as work:
+        request = EvaluateRequest(work.model_folder(model), data, cast("Any", part), conditions(where or []), out)
+        assessment = work.engine.run(evaluate_model, request, work.settings, progress=progress)
+    progress.clear()
+    for notice in assessment.notices:
+        say(notice)
+    emit(assessment.report)
