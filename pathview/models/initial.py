@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pathview.errors import ModelError
-from pathview.models.h5 import LayerWeights, read_layers
+from pathview.models.h5 import Array, LayerWeights, read_layers
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
 
@@ -34,14 +36,29 @@ def start_from(model: Any, recipe: Recipe, path: Path) -> list[str]:
     left: list[str] = []
     for layer in layers:
         queue = given[_snake_case(type(layer).__name__)] if "" not in given else given[""]
-        wanted = tuple(tuple(weight.shape) for weight in layer.weights)
-        if queue and queue[0].shapes == wanted:
-            layer.set_weights(queue.pop(0).arrays)
+        arrays = _fitting(queue[0].arrays, [tuple(weight.shape) for weight in layer.weights]) if queue else None
+        if arrays is not None:
+            queue.pop(0)
+            layer.set_weights(arrays)
         elif layer.name.startswith(network.backbone_tail):
             left.append(layer.name)
         else:
             raise ModelError(f"{path.name} does not fit {recipe.network.name} (first at the layer {layer.name}).")
     return left
+
+
+def _fitting(arrays: Sequence[Array], shapes: Sequence[tuple[int, ...]]) -> list[Array] | None:
+    """The arrays in the wanted shapes, or None.
+
+    The kernel of a dense layer over a flattened map is that of a convolution as large as the map.
+    """
+    if len(arrays) != len(shapes):
+        return None
+    same = [
+        array.shape == shape or (array.ndim == 2 and len(shape) == 4 and array.size == math.prod(shape))
+        for array, shape in zip(arrays, shapes, strict=True)
+    ]
+    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)] if all(same) else None
 
 
 def _by_kind(layers: list[LayerWeights]) -> dict[str, list[LayerWeights]]:

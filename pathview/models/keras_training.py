@@ -99,18 +99,28 @@ def fit(
         DataError: the loss is no number any more.
         Cancelled: after a batch; the state after the last whole epoch is kept.
     """
-    keras_backend.start()
-    import keras
-
-    keras.utils.set_random_seed(request.seed)
     with _precision(request.recipe.training.mixed_precision):
-        model = keras_backend.build(request.recipe)
-        if request.initial is not None:
-            start_from(model, request.recipe, request.initial)
+        model = started(request.recipe, request.seed, request.initial)
         steps = len(batches) * request.epochs
         model.compile(optimizer=_optimizer(request.recipe.training, steps), loss=_loss(request.recipe.training))
         model.optimizer.build(model.trainable_variables)
         return _Run(request, model, batches, validate).go(on_epoch, progress, cancel)
+
+
+def started(recipe: Recipe, seed: int, initial: Path | None) -> Any:
+    """A recipe's network with the weights that its training begins with: random by ``seed``, and a file's over them.
+
+    Raises:
+        ModelError: the file does not fit.
+    """
+    keras_backend.start()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = keras_backend.build(recipe)
+    if initial is not None:
+        start_from(model, recipe, initial)
+    return model
 
 
 class _Run:
@@ -241,6 +251,7 @@ def _prefetched(batches: BatchSource, epoch: int) -> Iterator[tuple[Batch, Batch
 
 @contextmanager
 def _precision(mixed: bool) -> Iterator[None]:
+    keras_backend.start()
     import keras
 
     before = keras.config.dtype_policy()

@@ -119,9 +119,14 @@ class AugmentationSpec(Part):
 class TrainingSpec(Part):
     """How the weights are found."""
 
-    loss: Literal["dice", "dice+bce", "binary-crossentropy", "categorical-crossentropy"]
+    method: Literal["gradient", "svm"] = "gradient"
+    """``svm``: the backbone stays as it starts, and a linear SVM on its features becomes the head."""
+    svm_cost: float = Field(1.0, gt=0)
+    """C of the SVM."""
+    loss: Literal["dice", "dice+bce", "binary-crossentropy", "categorical-crossentropy", "hinge"]
+    """``hinge`` is the SVM's."""
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(0.001, gt=0)
     schedule: Literal["constant", "inverse-time", "cosine"] = "constant"
     decay: float = Field(0, ge=0)
     """Per-step decay of the inverse-time schedule (what old Keras called ``decay``)."""
@@ -131,8 +136,8 @@ class TrainingSpec(Part):
     ema: float | None = Field(None, gt=0, lt=1)
     """Momentum of the moving average of weights that is kept as the model; none where not given."""
     label_smoothing: float = Field(0, ge=0, lt=0.5)
-    batch: int = Field(ge=1)
-    epochs: int = Field(ge=1)
+    batch: int = Field(32, ge=1)
+    epochs: int = Field(1, ge=1)
     early_stopping: int | None = Field(None, ge=1)
     """Epochs without a better validation loss after which training stops."""
     initial: Literal["random", "imagenet"] = "random"
@@ -181,6 +186,8 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
+        if (self.training.method == "svm") != (self.training.loss == "hinge"):
+            raise ValueError("the loss 'hinge' is the method 'svm', which is a method of no other loss")
         segmentation_rule = self.decision.rule == "mask-sum"
         if segmentation_rule != (self.task == "segmentation"):
             raise ValueError(f"the rule {self.decision.rule!r} does not belong to the task {self.task!r}")

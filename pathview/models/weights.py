@@ -175,13 +175,13 @@ def header_shapes(data: bytes) -> dict[str, tuple[int, ...]]:
 def write_model(folder: Path, recipe: Recipe, tensors: Tensors, seen: Seen, **facts: Any) -> Manifest:
     """Write weights, then the list of seen images, then the manifest that makes them valid.
 
-    Kernels are kept in half precision, vectors (biases, batch statistics) in single: the small
-    variances of batch normalisation underflow in half.
+    Kernels are kept in half precision; in single are vectors (the small variances of batch normalisation
+    underflow in half) and the last layer's kernel (one fitted to features of any scale may be tiny or huge).
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    packed = {name: _packed(tensor) for name, tensor in tensors.items()}
+    packed = {name: _packed(name, tensor) for name, tensor in tensors.items()}
     data = save_tensors(packed)
     manifest = Manifest(recipe=recipe, sha256=hashlib.sha256(data).hexdigest(), **facts)
     try:
@@ -201,10 +201,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _packed(tensor: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    if tensor.ndim < 2:
+def _packed(name: str, tensor: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    if tensor.ndim < 2 or name.startswith("logits/"):
         return np.ascontiguousarray(tensor, dtype=np.float32)
-    half = np.ascontiguousarray(tensor, dtype=np.float16)
+    with np.errstate(over="ignore"):
+        half = np.ascontiguousarray(tensor, dtype=np.float16)
     if not np.isfinite(half).all():
         return np.ascontiguousarray(tensor, dtype=np.float32)
     return half

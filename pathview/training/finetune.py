@@ -28,6 +28,7 @@ from pathview.training.assess import evaluate_samples
 from pathview.training.batches import Loaded, TrainingBatches, load_samples, validation_inputs
 from pathview.training.dataset import Dataset, Sample, read_dataset
 from pathview.training.evaluate import Scored, metrics
+from pathview.training.linear import fit_linear
 from pathview.training.publish import write_card
 from pathview.training.split import Fractions, PatientSplit, split_by_patient, strata_of
 
@@ -103,12 +104,17 @@ def train(
     _write_json(request.out / SPLIT, {part: list(getattr(split, part)) for part in ("train", "validation", "test")})
     loaded, problems = _load(parts.train, recipe, settings, progress, cancel, "training")
     watched, more = _load(parts.validation, recipe, settings, progress, cancel, "validation")
-    fitted = _fit(request, loaded, watched, on_epoch, progress, cancel)
-    chooser = _network(recipe, fitted.tensors)
-    recipe = calibrated(chooser, recipe, parts.validation, settings, progress, cancel)
-    tensors = fitted.tensors
-    if recipe.training.refit and watched:
-        tensors = _refit(request, [*loaded, *watched], fitted, on_epoch, progress, cancel).tensors
+    if recipe.training.method == "svm":
+        tensors = fit_linear(
+            recipe, request.start.file, loaded, watched, request.seed, settings, part_of(progress, 0, 1, "SVM"), cancel
+        )
+        epochs = 0
+    else:
+        fitted = _fit(request, loaded, watched, on_epoch, progress, cancel)
+        tensors, epochs = fitted.tensors, len(fitted.history)
+        recipe = calibrated(_network(recipe, tensors), recipe, parts.validation, settings, progress, cancel)
+        if recipe.training.refit and watched:
+            tensors = _refit(request, [*loaded, *watched], fitted, on_epoch, progress, cancel).tensors
     manifest = write_model(
         request.out,
         recipe,
@@ -117,7 +123,7 @@ def train(
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=request.seed,
-        epochs=len(fitted.history),
+        epochs=epochs,
         initial=request.start.words,
         data=dataset.name,
     )

@@ -50,6 +50,9 @@ NETWORKS: dict[str, Network] = {
     "vgg19-dense": Network(
         vgg.DenseVggOptions, vgg.build_dense, (*vgg.BACKBONE, *vgg.DENSE), vgg.DENSE, imagenet="vgg19"
     ),
+    "vgg19-convolutional": Network(
+        HeadOptions, vgg.build_convolutional, (*vgg.BACKBONE, *vgg.DENSE), vgg.DENSE, imagenet="vgg19"
+    ),
     "separable-cnn": Network(
         separable_cnn.SeparableCnnOptions, separable_cnn.build, separable_cnn.BACKBONE, imagenet="vgg19"
     ),

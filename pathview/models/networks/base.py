@@ -8,7 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pathview.errors import RecipeError
+from pathview.models.networks.vlad import vlad_layer
+
 Scores = Literal["softmax", "sigmoid"]
+Pooling = Literal["mean", "max", "vlad"]
 Colors = Literal["-1..1", "bgr means", "rgb means"]
 """How the networks of ``keras.applications`` want their pixels: see :func:`as_imagenet`."""
 
@@ -26,6 +30,12 @@ class Options(BaseModel):
 class HeadOptions(Options):
     """The classifier that stands on a backbone's pooled features."""
 
+    layer: str = ""
+    """Where the backbone is cut off: the layer whose map is pooled; empty: its last."""
+    pooling: Pooling = "mean"
+    """``vlad``: see :mod:`pathview.models.networks.vlad`."""
+    clusters: int = Field(64, ge=2, le=1024)
+    """Centres of a VLAD."""
     dense: tuple[int, ...] = ()
     """Widths of the dense ReLU layers between the pooled features and the scores."""
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -73,11 +83,15 @@ def as_imagenet(inputs: Any, channels: int, colors: Colors) -> Any:
 
 
 def with_head(inputs: Any, features: Any, options: HeadOptions, classes: int, name: str) -> Any:
-    """Pool a backbone's last map, and put dense layers, ``logits`` and ``scores`` on top."""
+    """Pool a backbone's map, and put dense layers, ``logits`` and ``scores`` on top.
+
+    Raises:
+        RecipeError: the options cut the backbone off at a layer that it does not have.
+    """
     import keras
     from keras import layers
 
-    x = layers.GlobalAveragePooling2D(name="pooled")(features)
+    x = _pooled(_cut_off(inputs, features, options.layer, name), options)
     kernel = keras.regularizers.L2(options.l2) if options.l2 else None
     for step, width in enumerate(options.dense, start=1):
         if options.dropout:
@@ -88,6 +102,26 @@ def with_head(inputs: Any, features: Any, options: HeadOptions, classes: int, na
     logits = layers.Dense(classes, kernel_regularizer=kernel, dtype="float32", name="logits")(x)
     scores = layers.Activation(options.scores, dtype="float32", name="scores")(logits)
     return keras.Model(inputs, scores, name=name)
+
+
+def _cut_off(inputs: Any, features: Any, layer: str, name: str) -> Any:
+    import keras
+
+    if not layer:
+        return features
+    known = {entry.name: entry for entry in keras.Model(inputs, features).layers}
+    if layer not in known or len(known[layer].output.shape) != 4:
+        raise RecipeError(f"The network {name} has no layer {layer!r} with a map that could be pooled.")
+    return known[layer].output
+
+
+def _pooled(features: Any, options: HeadOptions) -> Any:
+    from keras import layers
+
+    if options.pooling == "vlad":
+        return vlad_layer()(options.clusters, name="pooled")(features)
+    kind = layers.GlobalMaxPooling2D if options.pooling == "max" else layers.GlobalAveragePooling2D
+    return kind(name="pooled")(features)
 
 
 def renamed(model: Any, name_of: Callable[[Any, int], str]) -> Any:

@@ -53,6 +53,22 @@ def build_dense(options: DenseVggOptions, shape: InputShape, classes: int) -> An
     return keras.Model(inputs, scores, name="vgg19_dense")
 
 
+def build_convolutional(options: HeadOptions, shape: InputShape, classes: int) -> Any:
+    """VGG19 for images larger than 224 x 224: ``fc1`` and ``fc2`` slide over the map as convolutions (seed 3).
+
+    At 224 + 320 n pixels a side they give maps of 1 + 10 n; at n = 0 they are the dense layers themselves.
+    """
+    from keras import layers
+
+    inputs = image_input(shape)
+    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), 19)
+    if options.layer in ("", *DENSE):
+        x = layers.Conv2D(4096, 7, activation="relu", name="fc1")(x)
+    if options.layer in ("", "fc2"):
+        x = layers.Conv2D(4096, 1, activation="relu", name="fc2")(x)
+    return with_head(inputs, x, options, classes, "vgg19_convolutional")
+
+
 def blocks(x: Any, depth: int, last: int = 5) -> Any:
     """The convolution blocks up to number ``last``, under Keras' own layer names."""
     from keras import layers
