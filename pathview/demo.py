@@ -14,7 +14,7 @@ from PIL import Image
 
 from pathview.errors import OutputError
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
-from pathview.results.mask import dice_and_iou, full_mask
+from pathview.results.mask import full_mask, overlap
 from pathview.results.result import AnalysisResult, Outcome
 from pathview.session import AnalyseOptions, Session
 
@@ -110,7 +110,7 @@ def _against_truth(folder: Path, path: Path, outcome: Outcome) -> str:
     if isinstance(outcome, AnalysisResult):
         truth = np.asarray(Image.open(truth_path)) > 0
         mask = full_mask(outcome.probability, outcome.threshold, outcome.size) > 0
-        sentence += f" Dice of the mask against what was drawn: {dice_and_iou(mask, truth)[0]:.2f}."
+        sentence += f" Dice of the mask against what was drawn: {overlap(mask, truth).dice:.2f}."
     return sentence
 
 

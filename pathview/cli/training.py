@@ -10,6 +10,8 @@ import typer
 from pathview.cli.base import StderrProgress, conditions, emit, say, session
 
 app = typer.Typer(rich_markup_mode=None)
+InitOption = Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")]
+FromScratchOption = Annotated[bool, typer.Option("--from-scratch", help="Random weights, whatever the recipe.")]
 
 
 @app.command()
@@ -23,8 +25,8 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
-    init: Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")] = None,
-    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights, whatever the recipe.")] = False,
+    init: InitOption = None,
+    from_scratch: FromScratchOption = False,
     about: Annotated[Path | None, typer.Option("--about", help="Markdown for the model card.")] = None,
 ) -> None:
     """Train a recipe on local labels, split by patient, and report on patients that it never saw."""
@@ -54,6 +56,39 @@ def train(
     for notice in trained.notices:
         say(notice)
     emit({"out": str(out), "seed": seed, "sha256": trained.manifest.sha256, **trained.manifest.metrics})
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Option("--recipe", help="Name or file of a classifier's recipe.")],
+    data: Annotated[Path, typer.Option("--data", help="Data set folder or csv.")],
+    layers: Annotated[str, typer.Option("--layers", help="Layers with commas between (default: some, evenly).")] = "",
+    pooling: Annotated[str, typer.Option("--pooling", help="mean or max.")] = "mean",
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    init: InitOption = None,
+    from_scratch: FromScratchOption = False,
+) -> None:
+    """Compare where to cut a network off: a linear head on each layer's features, cross-validated by patient."""
+    from pathview.training.finetune import start_of
+    from pathview.training.sweep import SweepRequest
+    from pathview.training.sweep import sweep as compare
+
+    if pooling not in ("mean", "max"):
+        raise typer.BadParameter("--pooling is mean or max")
+    progress = StderrProgress()
+    settings = context.obj.settings
+    with session(context) as work:
+        asked = work.catalogue.recipe(recipe)
+        start = start_of(asked, init, from_scratch, settings)
+        say(f"Starting from {start.words or 'random weights'}.")
+        names = tuple(name.strip() for name in layers.split(",") if name.strip())
+        rows = work.engine.run(
+            compare, SweepRequest(asked, data, names, pooling, seed, start), settings, progress=progress
+        )
+    progress.clear()
+    for row in rows:
+        emit(row)
 
 
 @app.command()

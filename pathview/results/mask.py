@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -129,13 +129,29 @@ def area_curve(score_map: ScoreMap, size: Size, cancel: CancelToken | None = Non
     return counts[::-1].cumsum()[::-1][1:]
 
 
-def dice_and_iou(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Overlap of two masks of one shape; 1 where both are empty."""
-    common = int((predicted & truth).sum())
-    total = int(predicted.sum()) + int(truth.sum())
-    if total == 0:
-        return 1.0, 1.0
-    return 2 * common / total, common / (total - common)
+class Overlap(NamedTuple):
+    """How two masks of one shape agree, in shares of the image's pixels."""
+
+    common: float
+    """Where both are."""
+    total: float
+    """The one's share plus the other's."""
+
+    @property
+    def dice(self) -> float:
+        """Dice coefficient; 1 where both are empty."""
+        return 2 * self.common / self.total if self.total else 1.0
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union; 1 where both are empty."""
+        return self.common / (self.total - self.common) if self.total else 1.0
+
+
+def overlap(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> Overlap:
+    """The overlap of two masks [rows, columns] of one shape."""
+    both = np.count_nonzero(predicted & truth)
+    return Overlap(both / truth.size, (np.count_nonzero(predicted) + np.count_nonzero(truth)) / truth.size)
 
 
 def row_blocks(region: Region, cancel: CancelToken | None = None) -> Iterator[Region]:

@@ -27,8 +27,9 @@ class Scored:
     """Probability or score of the positive class."""
     called: npt.NDArray[np.bool_]
     """Whether the model calls it positive."""
-    dice: Float | None = None
-    iou: Float | None = None
+    common: Float | None = None
+    total: Float | None = None
+    """Of outlines: see :class:`pathview.results.mask.Overlap`."""
 
     def take(self, indices: npt.NDArray[np.intp]) -> Scored:
         """The entries at ``indices``, repeats allowed."""
@@ -37,9 +38,16 @@ class Scored:
             self.labels[indices],
             self.scores[indices],
             self.called[indices],
-            None if self.dice is None else self.dice[indices],
-            None if self.iou is None else self.iou[indices],
+            None if self.common is None else self.common[indices],
+            None if self.total is None else self.total[indices],
         )
+
+    @property
+    def dice(self) -> Float | None:
+        """Dice of each outlined image; 1 where both masks are empty."""
+        if self.common is None or self.total is None:
+            return None
+        return np.where(self.total > 0, 2 * self.common / np.maximum(self.total, 1e-12), 1.0)
 
 
 def confusion(scored: Scored) -> dict[str, int]:
@@ -70,10 +78,20 @@ def metrics(scored: Scored) -> dict[str, float]:
         called = counts["tp"] + counts["fp"]
         found["precision"] = counts["tp"] / called if called else 0.0
         found["f1"] = 2 * counts["tp"] / (positives + called)
-    if scored.dice is not None and scored.iou is not None:
+    if scored.common is not None and scored.total is not None and scored.dice is not None:
         found["dice"] = float(scored.dice.mean())
-        found["iou"] = float(scored.iou.mean())
+        found["iou"] = float((scored.dice / (2 - scored.dice)).mean())
+        found["pooled_dice"] = _pooled_dice(scored.common, scored.total)
     return found
+
+
+def _pooled_dice(common: Float, total: Float) -> float:
+    """Dice of all images' pixels taken together, each image the same size.
+
+    So seed 2's network counts it (``dice_coef`` of ZF_UNET_224 flattens the batch): large lesions weigh more than in
+    the mean over images.
+    """
+    return float(2 * common.sum() / total.sum()) if total.sum() else 1.0
 
 
 def intervals(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, no_progress
 from pathview.models.backend import Network
 from pathview.models.recipe import Recipe
-from pathview.results.mask import dice_and_iou, full_mask
+from pathview.results.mask import full_mask, overlap
 from pathview.results.result import ScoreMap
 from pathview.settings import Settings
 from pathview.training.batches import Loaded, load_samples, read_truth
@@ -96,7 +96,7 @@ def predicted_mask(one: Outlined, threshold: float) -> Bools:
 
 def scored_outlines(found: Sequence[Outlined], masks: Sequence[Bools]) -> Scored:
     """Figures' input for masks over outlined images (the network's, or a baseline's)."""
-    overlaps = np.array([dice_and_iou(mask, one.truth) for mask, one in zip(masks, found, strict=True)])
+    overlaps = np.array([overlap(mask, one.truth) for mask, one in zip(masks, found, strict=True)])
     return Scored(
         patients_of([one.sample for one in found]),
         np.array([int(one.truth.any()) if one.sample.label is None else one.sample.label for one in found], np.intp),
@@ -110,8 +110,7 @@ def scored_outlines(found: Sequence[Outlined], masks: Sequence[Bools]) -> Scored
 def best_threshold(found: Sequence[Outlined]) -> float:
     """The threshold of 0.1, 0.2 ... 0.9 with the largest mean Dice."""
     dices = [
-        np.mean([dice_and_iou(predicted_mask(one, threshold), one.truth)[0] for one in found])
-        for threshold in THRESHOLDS
+        np.mean([overlap(predicted_mask(one, threshold), one.truth).dice for one in found]) for threshold in THRESHOLDS
     ]
     return THRESHOLDS[int(np.argmax(dices))]
 
@@ -139,17 +138,14 @@ def bright_blob(gray: npt.NDArray[np.uint8], share: float) -> Bools:
 def outline_baselines(found: Sequence[Outlined], share: float) -> dict[str, Scored]:
     """Predicting nothing, and the bright blob."""
     nothing = [np.zeros(one.truth.shape, np.bool_) for one in found]
-    return {
-        "predict_nothing": _without_calls(scored_outlines(found, nothing)),
-        "bright_blob": _without_calls(scored_outlines(found, [bright_blob(one.gray, share) for one in found])),
-    }
+    blobs = [bright_blob(one.gray, share) for one in found]
+    return {"predict_nothing": _only_outlined(found, nothing), "bright_blob": _only_outlined(found, blobs)}
 
 
-def _without_calls(scored: Scored) -> Scored:
+def _only_outlined(found: Sequence[Outlined], masks: Sequence[Bools]) -> Scored:
     """A baseline that only outlines has no score of its own: its calls are whether it outlined anything."""
-    assert scored.dice is not None
-    called = scored.dice > 0
-    return Scored(scored.patients, scored.labels, called.astype(np.float64), called, scored.dice, scored.iou)
+    called = np.array([mask.any() for mask in masks], np.bool_)
+    return replace(scored_outlines(found, masks), scores=called.astype(np.float64), called=called)
 
 
 def patch_baselines(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from pathview.results.mask import dice_and_iou
+from pathview.results.mask import overlap
 from pathview.training.evaluate import Scored, color_baseline, confusion, intervals, metrics
 
 RNG = np.random.default_rng(0)
@@ -56,9 +56,9 @@ def test_that_intervals_hold_the_figure_and_repeat() -> None:
 
 def test_that_overlap_of_masks_is_dice_and_iou() -> None:
     a, b = np.zeros((2, 4, 4), bool)
-    assert dice_and_iou(a, b) == (1.0, 1.0)
+    assert (overlap(a, b).dice, overlap(a, b).iou) == (1.0, 1.0)
     a[0, :2], b[0, 1:3] = True, True
-    assert dice_and_iou(a, b) == pytest.approx((0.5, 1 / 3))
+    assert (overlap(a, b).dice, overlap(a, b).iou) == pytest.approx((0.5, 1 / 3))
 
 
 def test_that_the_colour_baseline_leaves_each_patient_out() -> None:

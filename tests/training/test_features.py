@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from pathview.training.batches import Loaded, load_samples
 from pathview.training.dataset import read_dataset
 from pathview.training.feature_cache import FeatureCache
 from pathview.training.features import fit_centres, fit_svm, pooled_features, scaled_to, softmax
-from pathview.training.finetune import TrainRequest, train
+from pathview.training.finetune import TrainRequest, split_of, train
+from pathview.training.sweep import SweepRequest, sweep
 from tests.makers import tiny_cnn_recipe, write_patch_folder
 
 
@@ -161,6 +163,26 @@ def test_that_cancel_keeps_what_was_computed(loaded, cache: FeatureCache) -> Non
     done = []
     pooled_features(extractor, loaded, ["conv_pw_3"], "mean", cache, done.append, never())
     assert done[0].total == len(loaded) - 16
+
+
+def test_that_a_sweep_compares_layers_on_patients_left_out_and_reads_the_cache(
+    idc: Path, home: Path, monkeypatch
+) -> None:
+    request = SweepRequest(svm_recipe(), idc, ("conv_pw_1", "conv_pw_3"))
+    rows = sweep(request, Settings(), no_progress, never())
+    assert [(row["layer"], row["features"]) for row in rows] == [("conv_pw_1", 64), ("conv_pw_3", 128)]
+    split = split_of(read_dataset(idc, request.recipe.classes), request.recipe, 0)
+    for row in rows:
+        assert row["n_patients"] == len(split.train) + len(split.validation)
+        assert row["metrics"]["auc"] > 0.9
+        assert "mean_std_rgb" in row["baselines"]
+    monkeypatch.setattr(Extractor, "pooled", None)
+    assert sweep(request, Settings(), no_progress, never()) == rows
+    with pytest.raises(RecipeError, match="no layer 'conv_99'"):
+        monkeypatch.undo()
+        sweep(replace(request, layers=("conv_99",)), Settings(), no_progress, never())
+    spaced = sweep(replace(request, layers=()), Settings(), no_progress, never())
+    assert [row["depth"] for row in spaced] == sorted(row["depth"] for row in spaced)
 
 
 def test_that_the_cache_is_bounded_and_lets_the_oldest_go(tmp_path: Path) -> None:
