@@ -44,6 +44,7 @@ def dicom_dataset(pixels: np.ndarray, bits: int = 12, **tags: Any) -> FileDatase
 
 def write_dicom(path: Path, pixels: np.ndarray, bits: int = 12, **tags: Any) -> Path:
     """Write a mammogram as DICOM."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     pydicom.dcmwrite(path, dicom_dataset(pixels, bits, **tags), enforce_file_format=True)
     return path
 

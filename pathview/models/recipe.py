@@ -144,6 +144,8 @@ class TrainingSpec(Part):
     """What the backbone starts from."""
     frozen: tuple[str, ...] = ()
     """Beginnings of the names of layers that keep the weights they start with."""
+    black_box: bool = False
+    """Negative images train against an empty mask (seed 2's second stage)."""
     train_from: str | None = None
     """The first layer that learns, in the network's own order; all before it are frozen."""
     mixed_precision: bool = False

@@ -19,8 +19,9 @@ from pathview.models.keras_backend import load_network
 from pathview.models.weights import Seen, read_seen
 from pathview.settings import Settings
 from pathview.training import scoring
-from pathview.training.dataset import Dataset, Sample, read_dataset
+from pathview.training.dataset import read_dataset
 from pathview.training.evaluate import Scored, report
+from pathview.training.samples import Dataset, Sample
 
 Part = Literal["unseen", "all", "train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("unseen", "all", "train", "validation", "test")
@@ -56,7 +57,7 @@ def evaluate_model(
         PathViewError: model or data cannot be used, or the output not written.
     """
     network = load_network(request.model_folder)
-    dataset = read_dataset(request.data, network.recipe.classes)
+    dataset = read_dataset(request.data, network.recipe, settings)
     where = {**network.recipe.training.validate_where, **request.where}
     known = {column for sample in dataset.samples for column in sample.attributes}
     dataset = dataset.where({c: v for c, v in where.items() if c in known or c in request.where})

@@ -21,7 +21,7 @@ from pathview.models.backend import Batch
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.augment import augmented, style_of
-from pathview.training.dataset import Sample
+from pathview.training.samples import Sample
 
 Pixels8 = npt.NDArray[np.uint8]
 
@@ -79,22 +79,23 @@ def load_sample(sample: Sample, recipe: Recipe, settings: Settings) -> Loaded:
 
 
 def read_truth(sample: Sample, size: Size, settings: Settings) -> npt.NDArray[np.bool_]:
-    """The outline of a sample at its stored size: bool [rows, columns]; all False without a mask file.
+    """The outlines of a sample at its stored size: bool [rows, columns]; all False without a mask file.
 
     Raises:
         DataError: the mask has another size than the image.
     """
-    if sample.mask is None:
-        return np.zeros(size.shape, np.bool_)
-    mask = open_image(sample.mask, settings)
-    if mask.info.size != size:
-        found, wanted = mask.info.size, size
-        raise DataError(
-            f"The mask {sample.mask.name} is {found.width} x {found.height} pixels, "
-            f"its image {wanted.width} x {wanted.height}."
-        )
-    pixels = mask.read_region(Region.whole(size))
-    return np.asarray((pixels if pixels.ndim == 2 else pixels.max(axis=2)) > 127)
+    truth = np.zeros(size.shape, np.bool_)
+    for path in sample.masks:
+        mask = open_image(path, settings)
+        if mask.info.size != size:
+            found, wanted = mask.info.size, size
+            raise DataError(
+                f"The mask {path.name} is {found.width} x {found.height} pixels, "
+                f"its image {wanted.width} x {wanted.height}."
+            )
+        pixels = mask.read_region(Region.whole(size))
+        truth |= (pixels if pixels.ndim == 2 else pixels.max(axis=2)) > 127
+    return truth
 
 
 def truth_on(working: Working, truth: npt.NDArray[np.bool_]) -> Pixels8:

@@ -1,81 +1,57 @@
 """Data sets on disk: what each layout means, as a list of samples with patients.
 
-Layouts: ``images/`` + ``masks/`` (+ ``labels.csv`` with ``file, patient``); an IDC folder of patients;
-folders named by class; or a csv with ``file, patient, label`` (and ``mask``).
+Layouts: ``images/`` + ``masks/`` (+ ``labels.csv`` with ``file, patient``); CBIS-DDSM with its tables; BreakHis; an
+IDC folder of patients; folders named by class; or a csv with ``file, patient, label`` (and ``mask``).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from pathview.errors import DataError
 from pathview.images.formats import SUFFIXES, find_images
 from pathview.images.patches import parse_name
+from pathview.models.recipe import Recipe
+from pathview.settings import Settings
+from pathview.training.breakhis import read_breakhis
+from pathview.training.cbis import read_cbis, tables_of
+from pathview.training.samples import Dataset, Sample
 
 LABELS_FILE = "labels.csv"
 _NUMBERED = {"0": 0, "1": 1}
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One image, and what is known to be true of it."""
-
-    path: Path
-    patient: str | None
-    """None where no patient can be told; never guessed."""
-    label: int | None = None
-    """Index of its class, 0 negative; None for outlines alone."""
-    mask: Path | None = None
-    """Outline as an image of the same size, true above 127."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    """Further columns of its label table."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """All samples below one folder or csv."""
-
-    name: str
-    samples: tuple[Sample, ...]
-    notices: tuple[str, ...] = ()
-
-    def where(self, conditions: Mapping[str, str]) -> Dataset:
-        """The samples whose attributes match all conditions.
-
-        Raises:
-            DataError: no sample has such a column.
-        """
-        for column in conditions:
-            if self.samples and not any(column in sample.attributes for sample in self.samples):
-                raise DataError(f"The label table of {self.name} has no column {column!r}.")
-        kept = [s for s in self.samples if all(s.attributes.get(c) == v for c, v in conditions.items())]
-        return Dataset(self.name, tuple(kept), self.notices)
-
-    @property
-    def patients(self) -> tuple[str, ...]:
-        """Sorted keys of the patients that are known."""
-        return tuple(sorted({sample.patient for sample in self.samples if sample.patient is not None}))
-
-
-def read_dataset(path: Path, classes: Sequence[str]) -> Dataset:
-    """Read whichever layout lies at ``path``.
+def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
+    """Read whichever layout lies at ``path``, as a recipe needs it.
 
     Args:
         path: a folder or a csv.
-        classes: names of the recipe's classes, in the order of its outputs.
+        recipe: its task says whether outlines or classes are wanted, and its classes are those of the labels, in the
+            order of its outputs.
+        settings: limits for images that have to be looked at.
 
     Raises:
         DataError: missing, of no known layout, or with a table that does not fit its files.
     """
     if not path.exists():
         raise DataError(f"The data set {path.name} does not exist.")
+    dataset = _read(path, recipe, settings)
+    return dataset.black_boxed() if recipe.training.black_box else dataset
+
+
+def _read(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
+    classes = recipe.classes
     if path.is_file():
         return _from_csv(path, classes)
     if (path / "images").is_dir() and (path / "masks").is_dir():
         return _from_masks(path, classes)
+    if tables_of(path):
+        samples, notices = read_cbis(path, recipe.task == "classification", settings)
+        return Dataset(path.name, tuple(samples), tuple(notices))
+    if slides := read_breakhis(path):
+        return Dataset(path.name, tuple(slides))
     patches = [(file, named) for file in sorted(path.rglob("*.png")) if (named := parse_name(file))]
     if patches:
         return Dataset(path.name, tuple(Sample(file, named[0], named[3]) for file, named in patches))
@@ -106,7 +82,7 @@ def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:
             continue
         row = table.get(image.name, {})
         label = class_index(row["label"], classes) if row.get("label") else None
-        samples.append(Sample(image, row.get("patient") or None, label, mask, row))
+        samples.append(Sample(image, row.get("patient") or None, label, (mask,), row))
     if not samples:
         raise DataError(f"No image in {path.name}/images has a mask of the same name in {path.name}/masks.")
     notices = (f"{without} images have no mask and are left out.",) if without else ()
@@ -131,16 +107,16 @@ def _from_csv(path: Path, classes: Sequence[str]) -> Dataset:
     samples = []
     for name, row in _rows(path).items():
         image = path.parent / name
-        mask = path.parent / row["mask"] if row.get("mask") else None
-        missing = [file.name for file in (image, mask) if file is not None and not file.exists()]
+        masks = (path.parent / row["mask"],) if row.get("mask") else ()
+        missing = [file.name for file in (image, *masks) if not file.exists()]
         if missing:
             raise DataError(f"{path.name} names {missing[0]}, which does not exist beside it.")
         label = class_index(row["label"], classes) if row.get("label") else None
         if row.get("label") and label is None:
             raise DataError(f"{path.name} has the class {row['label']!r}; the recipe knows {', '.join(classes)}.")
-        if label is None and mask is None:
+        if label is None and not masks:
             raise DataError(f"{path.name} gives neither a label nor a mask for {image.name}.")
-        samples.append(Sample(image, row.get("patient") or None, label, mask, row))
+        samples.append(Sample(image, row.get("patient") or None, label, masks, row))
     if not samples:
         raise DataError(f"{path.name} has no rows.")
     return Dataset(path.stem, tuple(samples))

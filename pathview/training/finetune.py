@@ -26,10 +26,11 @@ from pathview.settings import Settings
 from pathview.training import scoring
 from pathview.training.assess import evaluate_samples
 from pathview.training.batches import Loaded, TrainingBatches, load_samples, validation_inputs
-from pathview.training.dataset import Dataset, Sample, read_dataset
+from pathview.training.dataset import read_dataset
 from pathview.training.evaluate import Scored, metrics
 from pathview.training.linear import fit_linear
 from pathview.training.publish import write_card
+from pathview.training.samples import Dataset, Sample
 from pathview.training.split import Fractions, PatientSplit, split_by_patient, strata_of
 
 SPLIT = "split.json"
@@ -98,7 +99,7 @@ def train(
     recipe = request.recipe
     if request.about is not None:
         _require_file(request.about)
-    dataset = read_dataset(request.data, recipe.classes).where(request.where)
+    dataset = read_dataset(request.data, recipe, settings).where(request.where)
     split = split_of(dataset, recipe, request.seed)
     parts = _parts(dataset, split, recipe)
     _write_json(request.out / SPLIT, {part: list(getattr(split, part)) for part in ("train", "validation", "test")})

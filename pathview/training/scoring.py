@@ -24,8 +24,8 @@ from pathview.results.mask import full_mask, overlap
 from pathview.results.result import ScoreMap
 from pathview.settings import Settings
 from pathview.training.batches import Loaded, load_samples, read_truth
-from pathview.training.dataset import Sample
 from pathview.training.evaluate import Scored, color_baseline, color_features
+from pathview.training.samples import Sample
 
 Bools = npt.NDArray[np.bool_]
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))

@@ -57,7 +57,7 @@ def sweep(
     recipe = request.recipe
     if recipe.task != "classification":
         raise DataError(f"{recipe.name} outlines regions; a sweep compares classifiers.")
-    dataset = read_dataset(request.data, recipe.classes)
+    dataset = read_dataset(request.data, recipe, settings)
     split = split_of(dataset, recipe, request.seed)
     wanted = {*split.train, *split.validation}
     samples = [sample for sample in dataset.samples if sample.patient in wanted]

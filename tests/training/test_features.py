@@ -45,7 +45,7 @@ def idc(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(idc: Path) -> list[Loaded]:
     recipe = svm_recipe()
-    return load_samples(read_dataset(idc, recipe.classes).samples, recipe, Settings(), no_progress, never())[0]
+    return load_samples(read_dataset(idc, recipe, Settings()).samples, recipe, Settings(), no_progress, never())[0]
 
 
 @pytest.fixture
@@ -171,15 +171,16 @@ def test_that_a_sweep_compares_layers_on_patients_left_out_and_reads_the_cache(
     request = SweepRequest(svm_recipe(), idc, ("conv_pw_1", "conv_pw_3"))
     rows = sweep(request, Settings(), no_progress, never())
     assert [(row["layer"], row["features"]) for row in rows] == [("conv_pw_1", 64), ("conv_pw_3", 128)]
-    split = split_of(read_dataset(idc, request.recipe.classes), request.recipe, 0)
+    split = split_of(read_dataset(idc, request.recipe, Settings()), request.recipe, 0)
     for row in rows:
         assert row["n_patients"] == len(split.train) + len(split.validation)
         assert row["metrics"]["auc"] > 0.9
         assert "mean_std_rgb" in row["baselines"]
     monkeypatch.setattr(Extractor, "pooled", None)
     assert sweep(request, Settings(), no_progress, never()) == rows
+    monkeypatch.undo()
+    monkeypatch.setenv("PATHVIEW_HOME", str(home))
     with pytest.raises(RecipeError, match="no layer 'conv_99'"):
-        monkeypatch.undo()
         sweep(replace(request, layers=("conv_99",)), Settings(), no_progress, never())
     spaced = sweep(replace(request, layers=()), Settings(), no_progress, never())
     assert [row["depth"] for row in spaced] == sorted(row["depth"] for row in spaced)

@@ -215,7 +215,7 @@ def test_that_a_mask_of_another_size_is_named(lesions: Path, tmp_path: Path) -> 
 
 
 def loaded(path: Path, recipe):
-    samples = read_dataset(path, recipe.classes).samples
+    samples = read_dataset(path, recipe, Settings()).samples
     return load_samples(samples, recipe, Settings(), no_progress, never())[0]
 
 

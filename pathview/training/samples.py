@@ -1,0 +1,60 @@
+"""What a data set consists of, whatever its layout on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pathview.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image, and what is known to be true of it."""
+
+    path: Path
+    patient: str | None
+    """None where no patient can be told; never guessed."""
+    label: int | None = None
+    """Index of its class, 0 negative; None for outlines alone."""
+    masks: tuple[Path, ...] = ()
+    """Outlines as images of the same size, true above 127; the truth is all of them together."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Further columns of its label table."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All samples below one folder or csv."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    notices: tuple[str, ...] = ()
+
+    def where(self, conditions: Mapping[str, str]) -> Dataset:
+        """The samples whose attributes match all conditions.
+
+        Raises:
+            DataError: no sample has such a column.
+        """
+        for column in conditions:
+            if self.samples and not any(column in sample.attributes for sample in self.samples):
+                raise DataError(f"The label table of {self.name} has no column {column!r}.")
+        kept = [s for s in self.samples if all(s.attributes.get(c) == v for c, v in conditions.items())]
+        return replace(self, samples=tuple(kept))
+
+    def black_boxed(self) -> Dataset:
+        """The same with an empty truth for every negative image (seed 2's second stage).
+
+        Raises:
+            DataError: no sample says whether it is negative.
+        """
+        if all(sample.label is None for sample in self.samples):
+            raise DataError(f"{self.name} does not say which images are benign; the black box needs that.")
+        return replace(self, samples=tuple(replace(s, masks=()) if s.label == 0 else s for s in self.samples))
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Sorted keys of the patients that are known."""
+        return tuple(sorted({sample.patient for sample in self.samples if sample.patient is not None}))
