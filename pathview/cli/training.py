@@ -99,6 +99,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for report.json and predictions.csv.")] = None,
     part: Annotated[str, typer.Option("--part", help="unseen, all, train, validation or test.")] = "unseen",
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Column of the label table to tell figures apart by.")] = "",
 ) -> None:
     """Measure a model on known truth; by default only on images that its training never saw."""
     from pathview.training.assess import PARTS, EvaluateRequest, evaluate_model
@@ -107,7 +108,7 @@ def evaluate(
         raise typer.BadParameter(f"--part is one of {', '.join(PARTS)}")
     progress = StderrProgress()
     with session(context) as work:
-        request = EvaluateRequest(work.model_folder(model), data, cast("Any", part), conditions(where or []), out)
+        request = EvaluateRequest(work.model_folder(model), data, cast("Any", part), conditions(where or []), out, by)
         assessment = work.engine.run(evaluate_model, request, work.settings, progress=progress)
     progress.clear()
     for notice in assessment.notices:

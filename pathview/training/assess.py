@@ -20,7 +20,7 @@ from pathview.models.weights import Seen, read_seen
 from pathview.settings import Settings
 from pathview.training import scoring
 from pathview.training.dataset import read_dataset
-from pathview.training.evaluate import Scored, report
+from pathview.training.evaluate import Scored, by_groups, report
 from pathview.training.samples import Dataset, Sample
 
 Part = Literal["unseen", "all", "train", "validation", "test"]
@@ -37,6 +37,8 @@ class EvaluateRequest:
     where: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
     """Where ``report.json`` and ``predictions.csv`` go."""
+    by: str = ""
+    """A column of the label table: figures for each of its values too (BreakHis: ``magnification``)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def evaluate_model(
     where = {**network.recipe.training.validate_where, **request.where}
     known = {column for sample in dataset.samples for column in sample.attributes}
     dataset = dataset.where({c: v for c, v in where.items() if c in known or c in request.where})
-    found = assess(network, request.model_folder, dataset, request.part, settings, progress, cancel)
+    if request.by and not any(request.by in sample.attributes for sample in dataset.samples):
+        raise DataError(f"{dataset.name} has no column {request.by!r} to tell figures apart by.")
+    found = assess(network, request.model_folder, dataset, request.part, settings, progress, cancel, request.by)
     if request.out is not None:
         _write(request.out, found)
     return found
@@ -90,6 +94,7 @@ def assess(
     settings: Settings,
     progress: ProgressSink,
     cancel: CancelToken,
+    by: str = "",
 ) -> Assessment:
     """Evaluate a model.
 
@@ -99,6 +104,7 @@ def assess(
         dataset: images of known truth.
         part: ``unseen`` leaves out every image that training or a choice saw; the others take that
             part of the training's own split, or everything.
+        by: a column of the label table to tell figures apart by.
 
     Raises:
         DataError: nothing is left to evaluate on.
@@ -119,7 +125,8 @@ def assess(
         notices.append(f"{left_out} images were left out: training or a choice saw them, or they are of another part.")
     if not all(sample.patient for sample in wanted):
         notices.append("Some images name no patient: each counts as its own, so the intervals are too narrow.")
-    return evaluate_samples(network, dataset.name, wanted, by_part["train"], part, notices, settings, progress, cancel)
+    trained_on = by_part["train"]
+    return evaluate_samples(network, dataset.name, wanted, trained_on, part, notices, settings, progress, cancel, by)
 
 
 def evaluate_samples(
@@ -132,6 +139,7 @@ def evaluate_samples(
     settings: Settings,
     progress: ProgressSink,
     cancel: CancelToken,
+    by: str = "",
 ) -> Assessment:
     """Figures on ``samples``; baselines that need fitting are fitted on ``reference``."""
     extra: dict[str, object] = {"data": data_name, "part": part, "left_out": notices}
@@ -145,6 +153,7 @@ def evaluate_samples(
         scored = scoring.scored_outlines(found, masks)
         baselines = scoring.outline_baselines(found, share if share is not None else scoring.lesion_share(found))
         extra["threshold"] = recipe.decision.threshold
+        used = [one.sample for one in found]
         extra["labels"] = _label_counts(found, recipe.decision.lower, recipe.decision.upper)
     else:
         loaded, problems = scoring.load_for_scoring(samples, recipe, settings, progress, cancel)
@@ -157,9 +166,12 @@ def evaluate_samples(
         fitted_on = scoring.load_for_scoring(reference, recipe, settings, progress, cancel)[0] if reference else []
         baselines = scoring.patch_baselines(loaded, fitted_on, labels)
         extra["threshold"] = recipe.decision.threshold
+        used = [one.sample for one in loaded]
         extra["not_sure"] = int(((scores >= recipe.decision.lower) & (scores < recipe.decision.upper)).sum())
     notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
     extra["left_out"] = notices
+    if by:
+        extra["groups"] = {by: by_groups(scored, [sample.attributes.get(by, "") for sample in used])}
     return Assessment(report(recipe.name, scored, baselines, extra), tuple(notices), scored)
 
 

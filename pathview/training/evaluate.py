@@ -171,3 +171,22 @@ def report(
         "confusion": confusion(scored),
         **(extra or {}),
     }
+
+
+def by_groups(scored: Scored, groups: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Figures of each group of images, named by what ``groups`` says of each image."""
+    names = np.array(groups)
+    return {
+        str(name): _one_group(scored.take(np.asarray(np.flatnonzero(names == name), np.intp)))
+        for name in np.unique(names)
+    }
+
+
+def _one_group(scored: Scored) -> dict[str, object]:
+    spans = intervals(scored)
+    return {
+        "n_images": len(scored.labels),
+        "n_patients": len(np.unique(scored.patients)),
+        "metrics": {name: round(value, 4) for name, value in metrics(scored).items()},
+        "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in spans.items()},
+    }

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
-from pathview.training.evaluate import Scored, color_baseline, confusion, intervals, metrics
+from pathview.training.evaluate import Scored, by_groups, color_baseline, confusion, intervals, metrics
 
 RNG = np.random.default_rng(0)
 
@@ -69,3 +69,28 @@ def test_that_the_colour_baseline_leaves_each_patient_out() -> None:
     assert scores is not None
     assert sk.roc_auc_score(labels, scores) > 0.95
     assert color_baseline(None, features[:40], np.ones(40, int), patients[:40]) is None
+
+
+def test_that_pooled_dice_takes_all_pixels_together() -> None:
+    truth = np.zeros((2, 8, 8), np.bool_)
+    predicted = np.zeros((2, 8, 8), np.bool_)
+    truth[0, :, :], predicted[0, :, :] = True, True  # a large lesion, found
+    truth[1, 0, 0], predicted[1, 7, 7] = True, True  # a small one, missed
+    overlaps = np.array([overlap(p, t) for p, t in zip(predicted, truth, strict=True)])
+    nothing = np.zeros(2)
+    found = metrics(
+        Scored(np.array(["a", "b"]), np.array([1, 1]), nothing, nothing > 1, overlaps[:, 0], overlaps[:, 1])
+    )
+    assert found["dice"] == pytest.approx(0.5)
+    assert found["iou"] == pytest.approx(0.5)
+    flat = 2 * (truth & predicted).sum() / (truth.sum() + predicted.sum())
+    assert found["pooled_dice"] == pytest.approx(flat)
+
+
+def test_that_groups_have_their_own_figures() -> None:
+    data = scored(200)
+    names = ["40" if i % 3 else "400" for i in range(200)]
+    groups = by_groups(data, names)
+    assert {name: group["n_images"] for name, group in groups.items()} == {"40": 133, "400": 67}
+    own = data.take(np.flatnonzero(np.array(names) == "400"))
+    assert groups["400"]["metrics"]["auc"] == pytest.approx(metrics(own)["auc"], abs=1e-4)

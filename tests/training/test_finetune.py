@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,14 @@ def lesions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(request: TrainRequest, on_epoch=lambda report: None, cancel=None):
     return train(request, Settings(), on_epoch, no_progress, cancel or never())
+
+
+def test_that_figures_can_be_told_apart_by_a_column(lesions: Path, tiny_unet: Path) -> None:
+    request = EvaluateRequest(tiny_unet, lesions, "all", by="type")
+    groups = evaluate_model(request, Settings(), no_progress, never()).report["groups"]["type"]
+    assert {name: group["n_images"] for name, group in groups.items()} == {"DM": 4, "CM": 4}
+    with pytest.raises(DataError, match="no column 'scanner'"):
+        evaluate_model(replace(request, by="scanner"), Settings(), no_progress, never())
 
 
 def test_that_wrong_paths_are_told_before_the_training(idc: Path, tmp_path: Path) -> None:
