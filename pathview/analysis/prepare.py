@@ -96,10 +96,21 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
         needed = f"{recipe.input.width} x {recipe.input.height}"
         raise NotAnalysable(f"it is too small: {shown} pixels at the recipe's scale, and the network reads {needed}")
     pixels = display_pixels(source, crop, size, frame)
+    if recipe.input.equalise:
+        pixels = equalised(pixels)
     if recipe.input.channels == 1 or pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], recipe.input.channels, axis=2)
     place = GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height)
     return Working(pixels, place, breast_found=breast is not None or recipe.input.crop != "breast")
+
+
+def equalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Histogram equalisation of a grey image [rows, columns], or of the luminance of an RGB one."""
+    if pixels.ndim == 2:
+        return np.asarray(cv2.equalizeHist(pixels), np.uint8)
+    luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)
+    luma[..., 0] = cv2.equalizeHist(np.ascontiguousarray(luma[..., 0]))
+    return np.asarray(cv2.cvtColor(luma, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
 def breast_region(source: ImageSource, frame: int = 0) -> Region | None:

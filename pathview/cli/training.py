@@ -27,12 +27,16 @@ def train(
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
     init: InitOption = None,
     from_scratch: FromScratchOption = False,
+    split: Annotated[str | None, typer.Option("--split", help="patient, or random as some papers do.")] = None,
     about: Annotated[Path | None, typer.Option("--about", help="Markdown for the model card.")] = None,
 ) -> None:
     """Train a recipe on local labels, split by patient, and report on patients that it never saw."""
-    from pathview.training.finetune import TrainRequest, start_of
+    from pathview.training.finetune import TrainRequest
     from pathview.training.finetune import train as train_model
+    from pathview.training.start import start_of
 
+    if split not in (None, "patient", "random"):
+        raise typer.BadParameter("--split is patient or random")
     if (data is None) == (labels is None):
         raise typer.BadParameter("give --data or --labels")
     progress = StderrProgress()
@@ -48,6 +52,8 @@ def train(
     with session(context) as work:
         source = cast("Path", data or labels)
         asked = work.catalogue.recipe(recipe)
+        if split is not None:
+            asked = asked.model_copy(update={"training": asked.training.model_copy(update={"split": split})})
         start = start_of(asked, init, from_scratch, settings)
         say(f"Starting from {start.words or 'random weights'}.")
         request = TrainRequest(asked, source, out, epochs, seed, resume, start, about, conditions(where or []))
@@ -70,7 +76,7 @@ def sweep(
     from_scratch: FromScratchOption = False,
 ) -> None:
     """Compare where to cut a network off: a linear head on each layer's features, cross-validated by patient."""
-    from pathview.training.finetune import start_of
+    from pathview.training.start import start_of
     from pathview.training.sweep import SweepRequest
     from pathview.training.sweep import sweep as compare
 

@@ -46,7 +46,7 @@ def build(recipe: Recipe) -> Any:
     start()
     spec = recipe.input
     outputs = 1 if recipe.task == "segmentation" and len(recipe.classes) <= 2 else len(recipe.classes)
-    shape = InputShape(spec.height, spec.width, spec.channels)
+    shape = InputShape(spec.height, spec.width, spec.channels, spec.normalise == "image", spec.means, spec.deviations)
     model = NETWORKS[recipe.network.name].build(recipe.network.checked_options(), shape, outputs)
     freeze(model, recipe)
     return model

@@ -58,6 +58,13 @@ class InputSpec(Part):
     fit: Literal["none", "inside", "stretch"] = "none"
     """``inside``: the (cropped) image is scaled to just fit into height x width; ``stretch``: each side is, as the
     papers do with photographs, whatever becomes of its shape."""
+    equalise: bool = False
+    """Histogram equalisation (of the luminance, for colour) before anything else (seed 3)."""
+    normalise: Literal["none", "image", "feature-wise"] = "none"
+    """``image``: each image to mean 0 and deviation 1 (seed 3); ``feature-wise``: each channel by the training images'
+    mean and deviation (seed 4), which training fills in below."""
+    means: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = ()
     mpp_um: float | None = Field(None, gt=0)
     """The image is scaled to this pixel size; a patch of the network's own size is taken as it is."""
     overlap: float = Field(0.25, ge=0, lt=0.9)
@@ -152,6 +159,9 @@ class TrainingSpec(Part):
     balance: Literal["none", "undersample", "patients"] = "none"
     """``undersample``: random under-sampling to the smaller class (seed 4); ``patients``: every
     patient and class is drawn equally often."""
+    split: Literal["patient", "random"] = "patient"
+    """``random``: image by image, as some papers do; images of one patient then stand on both sides, and the figures
+    flatter."""
     refit: bool = False
     """After the choices on the validation patients, train anew on them too, for as many epochs."""
     train_fraction: Unit = 0.6

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +11,11 @@ import numpy as np
 
 from pathview import __version__
 from pathview.analysis.predict import positive_score
-from pathview.errors import DataError, OutputError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models.backend import Batch, Network
-from pathview.models.imagenet import kept
 from pathview.models.keras_backend import KerasNetwork, build, load_network, set_weights
 from pathview.models.keras_training import EpochReport, FitRequest, Fitted, Validate, fit
-from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
 from pathview.models.weights import SEEN_DIGITS, Manifest, Seen, Tensors, write_manifest, write_model
 from pathview.settings import Settings
@@ -29,22 +25,12 @@ from pathview.training.batches import Loaded, TrainingBatches, load_samples, val
 from pathview.training.dataset import read_dataset
 from pathview.training.evaluate import Scored, metrics
 from pathview.training.linear import fit_linear
+from pathview.training.parts import RANDOM_SPLIT, SPLIT, Parts, parts_of, split_of, write_split
 from pathview.training.publish import write_card
 from pathview.training.samples import Dataset, Sample
-from pathview.training.split import Fractions, PatientSplit, split_by_patient, strata_of
+from pathview.training.start import Start, require_file
 
-SPLIT = "split.json"
 _LOWER_PERCENT, _UPPER_PERCENT = 2.5, 25.0
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a training starts from."""
-
-    file: Path | None = None
-    """Weights of the backbone; None: random numbers."""
-    words: str = ""
-    """Name and hash of the file; empty for random numbers."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,7 @@ class TrainRequest:
     epochs: int | None = None
     seed: int = 0
     resume: bool = False
-    start: Start = Start()
+    start: Start = field(default_factory=Start)
     """What the network's backbone starts from."""
     about: Path | None = None
     """Markdown for the model card: data, licence, limits."""
@@ -72,15 +58,6 @@ class Trained:
     manifest: Manifest
     folder: Path
     notices: tuple[str, ...]
-
-
-@dataclass
-class _Parts:
-    """Samples by part."""
-
-    train: list[Sample]
-    validation: list[Sample]
-    test: list[Sample]
 
 
 def train(
@@ -98,12 +75,15 @@ def train(
     """
     recipe = request.recipe
     if request.about is not None:
-        _require_file(request.about)
+        require_file(request.about)
     dataset = read_dataset(request.data, recipe, settings).where(request.where)
     split = split_of(dataset, recipe, request.seed)
-    parts = _parts(dataset, split, recipe)
-    _write_json(request.out / SPLIT, {part: list(getattr(split, part)) for part in ("train", "validation", "test")})
+    parts = parts_of(dataset, split, recipe)
+    write_split(request.out / SPLIT, split, recipe)
     loaded, problems = _load(parts.train, recipe, settings, progress, cancel, "training")
+    if recipe.input.normalise == "feature-wise":
+        recipe = with_statistics(recipe, loaded)
+        request = replace(request, recipe=recipe)
     watched, more = _load(parts.validation, recipe, settings, progress, cancel, "validation")
     if recipe.training.method == "svm":
         tensors = fit_linear(
@@ -129,75 +109,13 @@ def train(
         data=dataset.name,
     )
     manifest = _tested(request, manifest, dataset, parts, settings, progress, cancel)
-    return Trained(manifest, request.out, (*dataset.notices, *problems, *more))
-
-
-def start_of(recipe: Recipe, file: Path | None, from_scratch: bool, settings: Settings) -> Start:
-    """What a recipe's training starts from: a file that is named, else what the recipe asks for.
-
-    Raises:
-        DataError: the file is missing; or the recipe starts from ImageNet weights, none were imported, and
-            starting from scratch was not asked for.
-        ModelError: the imported weights are damaged.
-    """
-    if file is not None:
-        _require_file(file)
-        return Start(file, f"{file.name}, SHA-256 {file_digests(file)[0]}")
-    if recipe.training.initial == "random" or from_scratch:
-        return Start()
-    backbone = NETWORKS[recipe.network.name].imagenet
-    found = kept(backbone, settings)
-    if found is None:
-        raise DataError(
-            f"{recipe.name} starts from ImageNet weights of {backbone}, and there are none here: import them "
-            "(pathview models import FILE), or train from random weights (--from-scratch)."
-        )
-    path, imported = found
-    return Start(path, f"ImageNet weights of {backbone}: {imported.words()}")
-
-
-def _require_file(path: Path) -> None:
-    """A wrong path is told before the training, not hours later."""
-    if not path.is_file():
-        raise DataError(f"The file {path} does not exist.")
+    flattered = (RANDOM_SPLIT,) if recipe.training.split == "random" else ()
+    return Trained(manifest, request.out, (*dataset.notices, *problems, *more, *flattered))
 
 
 def train_quietly(request: TrainRequest, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Trained:
     """Train in a child, where nobody can be called after each epoch; progress tells it (a job)."""
     return train(request, settings, lambda _: None, progress, cancel)
-
-
-def split_of(dataset: Dataset, recipe: Recipe, seed: int) -> PatientSplit:
-    """The split of a data set by patient.
-
-    Raises:
-        DataError: a sample names no patient, or there are too few patients.
-    """
-    without = sum(sample.patient is None for sample in dataset.samples)
-    if without:
-        raise DataError(
-            f"{without} images of {dataset.name} name no patient, so they cannot be split by patient; "
-            "add a labels.csv with the columns file and patient."
-        )
-    labels = [(s.patient or "", s.label if recipe.task == "classification" else "") for s in dataset.samples]
-    spec = recipe.training
-    test = 1.0 - spec.train_fraction - spec.validation_fraction
-    split = split_by_patient(strata_of(labels), Fractions(spec.train_fraction, spec.validation_fraction, test), seed)
-    if not split.train or not split.test:
-        raise DataError(f"{dataset.name} has {len(dataset.patients)} patients: too few to train and to test on.")
-    return split
-
-
-def _parts(dataset: Dataset, split: PatientSplit, recipe: Recipe) -> _Parts:
-    part_of_patient = split.part_of()
-    parts = _Parts([], [], [])
-    for sample in dataset.samples:
-        getattr(parts, part_of_patient[sample.patient or ""]).append(sample)
-    where = recipe.training.validate_where
-    if where:
-        parts.validation = list(Dataset(dataset.name, tuple(parts.validation)).where(where).samples)
-        parts.test = list(Dataset(dataset.name, tuple(parts.test)).where(where).samples)
-    return parts
 
 
 def _load(
@@ -268,6 +186,20 @@ def validation(recipe: Recipe, watched: Sequence[Loaded]) -> Validate:
     return classified if recipe.task == "classification" else outlined
 
 
+def with_statistics(recipe: Recipe, loaded: Sequence[Loaded]) -> Recipe:
+    """The recipe with each channel's mean and deviation over the training images, 0..1.
+
+    So seed 4's feature-wise centring and scaling is meant; its own code asks for it and never fits it.
+    """
+    count = sum(one.working.pixels[..., 0].size for one in loaded)
+    flat = [one.working.pixels.reshape(-1, recipe.input.channels).astype(np.float64) / 255 for one in loaded]
+    means = sum(pixels.sum(axis=0) for pixels in flat) / count
+    squares = sum(((pixels - means) ** 2).sum(axis=0) for pixels in flat) / count
+    deviations = np.maximum(np.sqrt(squares), 1e-6)
+    found = {"means": tuple(map(float, means)), "deviations": tuple(map(float, deviations))}
+    return recipe.model_copy(update={"input": recipe.input.model_copy(update=found)})
+
+
 def calibrated(
     network: Network,
     recipe: Recipe,
@@ -303,7 +235,7 @@ def _network(recipe: Recipe, tensors: Tensors) -> KerasNetwork:
     return KerasNetwork(model, recipe)
 
 
-def _seen(parts: _Parts) -> Seen:
+def _seen(parts: Parts) -> Seen:
     def digests(samples: Sequence[Sample]) -> frozenset[str]:
         return frozenset(file_digests(sample.path)[0][:SEEN_DIGITS] for sample in samples)
 
@@ -314,7 +246,7 @@ def _tested(
     request: TrainRequest,
     manifest: Manifest,
     dataset: Dataset,
-    parts: _Parts,
+    parts: Parts,
     settings: Settings,
     progress: ProgressSink,
     cancel: CancelToken,
@@ -333,11 +265,3 @@ def _tested(
 
 def _count(samples: Sequence[Sample]) -> tuple[int, int]:
     return len(samples), len({sample.patient for sample in samples})
-
-
-def _write_json(path: Path, content: object) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path.name} cannot be written to {path.parent.name}: {error.strerror}.") from error

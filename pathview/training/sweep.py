@@ -25,8 +25,9 @@ from pathview.training.batches import load_samples
 from pathview.training.dataset import read_dataset
 from pathview.training.evaluate import Scored, report
 from pathview.training.features import fit_svm, pooled_features, softmax
-from pathview.training.finetune import Start, split_of
 from pathview.training.linear import feature_cache
+from pathview.training.parts import split_of
+from pathview.training.start import Start
 
 _FOLDS = 5
 _OFFERED = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pathview.analysis.prepare import breast_region, prepare
+from pathview.analysis.prepare import breast_region, equalised, prepare
 from pathview.errors import NotAnalysable
 from pathview.images.dicom import open_dicom
 from pathview.images.formats import open_image
@@ -106,3 +106,17 @@ def test_that_a_working_image_too_large_is_refused() -> None:
     source.info = replace(source.info.with_mpp(4000.0))
     with pytest.raises(NotAnalysable, match="analyse a region"):
         prepare(source, tiny_cnn_recipe())
+
+
+def test_that_equalisation_spreads_grey_and_keeps_hue(settings: Settings) -> None:
+    dull = (100 + 20 * np.random.default_rng(0).random((60, 60))).astype(np.uint8)
+    assert np.ptp(equalised(dull)) > 240
+    tissue = np.stack([dull + 60, dull, dull + 40], axis=2)
+    found = equalised(tissue)
+    assert np.ptp(found.max(axis=2)) > 200
+    assert (found[..., 0] >= found[..., 1]).all()
+    recipe = tiny_unet_recipe()
+    spec = recipe.input.model_copy(update={"equalise": True, "crop": "none"})
+    source = flat_image(Path("x"), "x", dull)
+    plain = prepare(source, recipe.model_copy(update={"input": spec.model_copy(update={"equalise": False})}))
+    assert np.ptp(prepare(source, recipe.model_copy(update={"input": spec})).pixels) > np.ptp(plain.pixels)

@@ -20,7 +20,8 @@ from pathview.training.batches import Loaded, load_samples
 from pathview.training.dataset import read_dataset
 from pathview.training.feature_cache import FeatureCache
 from pathview.training.features import fit_centres, fit_svm, pooled_features, scaled_to, softmax
-from pathview.training.finetune import TrainRequest, split_of, train
+from pathview.training.finetune import TrainRequest, train
+from pathview.training.parts import split_of
 from pathview.training.sweep import SweepRequest, sweep
 from tests.makers import tiny_cnn_recipe, write_patch_folder
 

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from pathview.errors import DataError, ModelError
+from pathview.geometry import Region
+from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, never, no_progress
-from pathview.models.keras_backend import load_network
+from pathview.models.keras_backend import build, load_network
 from pathview.models.keras_training import STATE
 from pathview.models.recipe import load_recipe
 from pathview.models.weights import WEIGHTS, check_folder, read_manifest, read_seen
@@ -21,7 +23,8 @@ from pathview.settings import Settings
 from pathview.training.assess import EvaluateRequest, evaluate_model
 from pathview.training.batches import TrainingBatches, load_samples
 from pathview.training.dataset import read_dataset
-from pathview.training.finetune import Start, TrainRequest, start_of, train
+from pathview.training.finetune import TrainRequest, train
+from pathview.training.start import Start, start_of
 from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_patch_folder
 
 
@@ -52,6 +55,42 @@ def lesions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(request: TrainRequest, on_epoch=lambda report: None, cancel=None):
     return train(request, Settings(), on_epoch, no_progress, cancel or never())
+
+
+def test_that_feature_wise_statistics_are_fitted_on_the_training_images_alone(idc: Path, tmp_path: Path) -> None:
+    recipe = tiny_cnn_recipe()
+    recipe = recipe.model_copy(update={"input": recipe.input.model_copy(update={"normalise": "feature-wise"})})
+    trained = run(TrainRequest(recipe, idc, tmp_path / "out", epochs=1))
+    kept = read_manifest(tmp_path / "out").recipe.input
+    split = trained_split(tmp_path / "out")
+    samples = [s for s in read_dataset(idc, recipe, Settings()).samples if s.patient in split["train"]]
+    patches = [open_image(sample.path) for sample in samples]
+    whole = [patch.read_region(Region.whole(patch.info.size)) for patch in patches]
+    pixels = np.concatenate([patch.reshape(-1, 3) / 255 for patch in whole if patch.shape[:2] == (50, 50)])
+    assert kept.means == pytest.approx(pixels.mean(axis=0), abs=0.02)  # border patches are stretched
+    assert kept.deviations == pytest.approx(pixels.std(axis=0), abs=0.02)
+    model = build(trained.manifest.recipe)
+    image = np.random.default_rng(0).random((1, 50, 50, 3)).astype(np.float32)
+    import keras
+
+    seen = keras.Model(model.inputs[0], model.get_layer("feature_wise").output)(image)
+    assert np.asarray(seen) == pytest.approx((image - kept.means) / kept.deviations, abs=1e-4)
+
+
+def trained_split(folder: Path) -> dict:
+    return json.loads((folder / "split.json").read_text())
+
+
+def test_that_a_random_split_is_called_what_it_is(idc: Path, tmp_path: Path) -> None:
+    base = tiny_cnn_recipe()
+    recipe = base.model_copy(update={"training": base.training.model_copy(update={"split": "random"})})
+    trained = run(TrainRequest(recipe, idc, tmp_path / "out", epochs=1))
+    assert any("at random" in notice for notice in trained.notices)
+    assert "left out at random" in (tmp_path / "out" / "card.md").read_text()
+    split = trained_split(tmp_path / "out")
+    assert sum(split.values()) == len(read_dataset(idc, recipe, Settings()).samples)
+    seen = read_seen(tmp_path / "out")
+    assert not seen.train & seen.test
 
 
 def test_that_figures_can_be_told_apart_by_a_column(lesions: Path, tiny_unet: Path) -> None:

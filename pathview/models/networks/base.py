@@ -52,13 +52,27 @@ class InputShape:
     height: int | None
     width: int | None
     channels: int
+    per_image: bool = False
+    """Whether each image is brought to mean 0 and deviation 1 first."""
+    means: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = ()
+    """Of each channel over the training images; where given, they are taken out first."""
 
 
-def image_input(shape: InputShape) -> Any:
-    """The graph's input: [n, rows, columns, channels] in 0..1."""
+def image_input(shape: InputShape) -> tuple[Any, Any]:
+    """The graph's input, [n, rows, columns, channels] in 0..1, and its pixels as the shape normalises them."""
     import keras
+    from keras import layers
 
-    return keras.Input((shape.height, shape.width, shape.channels), name="image")
+    inputs = keras.Input((shape.height, shape.width, shape.channels), name="image")
+    if shape.per_image:
+        whole = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False, name="image_normalised")
+        return inputs, whole(inputs)
+    if shape.means:
+        scale = [1 / deviation for deviation in shape.deviations]
+        offset = [-mean / deviation for mean, deviation in zip(shape.means, shape.deviations, strict=True)]
+        return inputs, layers.Rescaling(scale, offset, name="feature_wise")(inputs)
+    return inputs, inputs
 
 
 def as_imagenet(inputs: Any, channels: int, colors: Colors) -> Any:

@@ -25,8 +25,8 @@ def build(options: IdcCnnOptions, shape: InputShape, classes: int) -> Any:
     import keras
     from keras import layers
 
-    inputs = image_input(shape)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(inputs)
+    inputs, pixels = image_input(shape)
+    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(pixels)
     x = layers.MaxPooling2D(2, name="pool1")(x)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
     x = layers.MaxPooling2D(2, name="pool2")(x)

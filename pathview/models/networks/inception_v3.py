@@ -26,9 +26,9 @@ def build(options: HeadOptions, shape: InputShape, classes: int) -> Any:
     """
     import keras
 
-    inputs = image_input(shape)
-    pixels = as_imagenet(inputs, shape.channels, "-1..1")
-    base = keras.applications.InceptionV3(include_top=False, weights=None, input_tensor=pixels)
+    inputs, pixels = image_input(shape)
+    scaled = as_imagenet(pixels, shape.channels, "-1..1")
+    base = keras.applications.InceptionV3(include_top=False, weights=None, input_tensor=scaled)
     inner = {id(layer) for layer in base.layers}
     numbers = {kind: count(1) for kind in _NUMBERED}
 

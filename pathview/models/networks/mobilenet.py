@@ -20,8 +20,8 @@ class MobileNetOptions(HeadOptions):
 
 def build(options: MobileNetOptions, shape: InputShape, classes: int) -> Any:
     """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
-    inputs = image_input(shape)
-    down = backbone(as_imagenet(inputs, shape.channels, "-1..1"))
+    inputs, pixels = image_input(shape)
+    down = backbone(as_imagenet(pixels, shape.channels, "-1..1"))
     features = down.get_layer(f"conv_pw_{options.last}_relu").output
     return with_head(inputs, features, options, classes, "mobilenet")
 

@@ -40,8 +40,8 @@ def build(options: MobileNetUnetOptions, shape: InputShape, classes: int) -> Any
             x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
         return x
 
-    inputs = image_input(shape)
-    down = backbone(as_imagenet(inputs, shape.channels, "-1..1"))
+    inputs, pixels = image_input(shape)
+    down = backbone(as_imagenet(pixels, shape.channels, "-1..1"))
     x = down.get_layer(BOTTOM).output
     widths = (3 * options.width, 2 * options.width, options.width)
     for level, (skip, width) in enumerate(zip(SKIPS, widths, strict=True)):

@@ -16,7 +16,7 @@ def build(options: HeadOptions, shape: InputShape, classes: int) -> Any:
     """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
     import keras
 
-    inputs = image_input(shape)
-    pixels = as_imagenet(inputs, shape.channels, "bgr means")
-    base = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=pixels)
+    inputs, pixels = image_input(shape)
+    scaled = as_imagenet(pixels, shape.channels, "bgr means")
+    base = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=scaled)
     return with_head(inputs, base.output, options, classes, "resnet50")

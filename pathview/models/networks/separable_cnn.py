@@ -28,8 +28,8 @@ def build(options: SeparableCnnOptions, shape: InputShape, classes: int) -> Any:
     import keras
     from keras import layers
 
-    inputs = image_input(shape)
-    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), 19, last=3)
+    inputs, pixels = image_input(shape)
+    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), 19, last=3)
     for block in (4, 5):
         for step in (1, 2, 3):
             name = f"block{block}_sepconv{step}"

@@ -30,8 +30,8 @@ def build19(options: HeadOptions, shape: InputShape, classes: int) -> Any:
 
 
 def _build(depth: int, options: HeadOptions, shape: InputShape, classes: int) -> Any:
-    inputs = image_input(shape)
-    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), depth)
+    inputs, pixels = image_input(shape)
+    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), depth)
     return with_head(inputs, x, options, classes, f"vgg{depth}")
 
 
@@ -43,8 +43,8 @@ def build_dense(options: DenseVggOptions, shape: InputShape, classes: int) -> An
     import keras
     from keras import layers
 
-    inputs = image_input(shape)
-    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), 19)
+    inputs, pixels = image_input(shape)
+    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), 19)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(options.width, activation="relu", name="fc1")(x)
     x = layers.Dense(options.width, activation="relu", name="fc2")(x)
@@ -60,8 +60,8 @@ def build_convolutional(options: HeadOptions, shape: InputShape, classes: int) -
     """
     from keras import layers
 
-    inputs = image_input(shape)
-    x = blocks(as_imagenet(inputs, shape.channels, "bgr means"), 19)
+    inputs, pixels = image_input(shape)
+    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), 19)
     if options.layer in ("", *DENSE):
         x = layers.Conv2D(4096, 7, activation="relu", name="fc1")(x)
     if options.layer in ("", "fc2"):

@@ -39,8 +39,8 @@ def build(options: ZfUnetOptions, shape: InputShape, classes: int) -> Any:
             x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
         return x
 
-    inputs = image_input(shape)
-    x, skips = inputs, []
+    inputs, pixels = image_input(shape)
+    x, skips = pixels, []
     for level in range(LEVELS - 1):
         x = double_conv(x, options.width * 2**level, f"down{level + 1}")
         skips.append(x)
