@@ -13,9 +13,37 @@ from pathview.errors import ModelError
 from pathview.models.h5 import Array, LayerWeights, read_layers
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
+from pathview.models.weights import WEIGHTS, read_manifest, read_weights
 
 
 def start_from(model: Any, recipe: Recipe, path: Path) -> list[str]:
+    """Give a network what a file has for it: Keras weights for its backbone, or all weights of a model of its kind.
+
+    Returns:
+        Names of the layers that could have started from the file and did not.
+
+    Raises:
+        ModelError: the file is damaged or does not fit.
+    """
+    if path.name == WEIGHTS:
+        return _carry_over(model, recipe, path.parent)
+    return _start_backbone(model, recipe, path)
+
+
+def _carry_over(model: Any, recipe: Recipe, folder: Path) -> list[str]:
+    """All weights of a trained model whose network is the same."""
+    manifest = read_manifest(folder)
+    shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
+    try:
+        tensors = read_weights(folder, manifest, shapes)
+    except ModelError as error:
+        raise ModelError(f"{recipe.name} cannot start from {manifest.recipe.name}: {error}") from error
+    for weight in model.weights:
+        weight.assign(tensors[weight.path])
+    return []
+
+
+def _start_backbone(model: Any, recipe: Recipe, path: Path) -> list[str]:
     """Give the layers of the network's backbone a file's weights.
 
     Layers are matched in the network's own order, as Keras does: the n-th (of each kind, where the file tells

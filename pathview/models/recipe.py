@@ -147,8 +147,9 @@ class TrainingSpec(Part):
     epochs: int = Field(1, ge=1)
     early_stopping: int | None = Field(None, ge=1)
     """Epochs without a better validation loss after which training stops."""
-    initial: Literal["random", "imagenet"] = "random"
-    """What the backbone starts from."""
+    initial: str = "random"
+    """What training starts from: ``random``; ``imagenet`` (the backbone's weights); or the name of a model of the same
+    network, whose weights are carried over (seed 2's second stage)."""
     frozen: tuple[str, ...] = ()
     """Beginnings of the names of layers that keep the weights they start with."""
     black_box: bool = False

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from pathview.errors import DataError
 from pathview.images.digest import file_digests
+from pathview.models.catalogue import Catalogue, require_weights
 from pathview.models.imagenet import kept
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
+from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
 
 
@@ -29,13 +31,19 @@ def start_of(recipe: Recipe, file: Path | None, from_scratch: bool, settings: Se
     Raises:
         DataError: the file is missing; or the recipe starts from ImageNet weights, none were imported, and
             starting from scratch was not asked for.
-        ModelError: the imported weights are damaged.
+        ModelError: the imported weights are damaged, or the model to start from has none.
+        RecipeError: there is no such model.
     """
     if file is not None:
         require_file(file)
         return Start(file, f"{file.name}, SHA-256 {file_digests(file)[0]}")
-    if recipe.training.initial == "random" or from_scratch:
+    initial = recipe.training.initial
+    if initial == "random" or from_scratch:
         return Start()
+    if initial != "imagenet":
+        model = Catalogue(settings).model(initial)
+        weights = require_weights(model) / WEIGHTS
+        return Start(weights, f"the model {initial}, SHA-256 {file_digests(weights)[0]}")
     backbone = NETWORKS[recipe.network.name].imagenet
     found = kept(backbone, settings)
     if found is None:
