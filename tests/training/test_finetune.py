@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.keras_backend import build, load_network
-from pathview.models.keras_training import STATE
+from pathview.models.keras_training import STATE, started
 from pathview.models.recipe import load_recipe
 from pathview.models.weights import WEIGHTS, check_folder, read_manifest, read_seen
 from pathview.settings import Settings
@@ -91,6 +92,39 @@ def test_that_a_random_split_is_called_what_it_is(idc: Path, tmp_path: Path) -> 
     assert sum(split.values()) == len(read_dataset(idc, recipe, Settings()).samples)
     seen = read_seen(tmp_path / "out")
     assert not seen.train & seen.test
+
+
+def test_that_the_second_stage_goes_on_from_the_first_and_learns_black_boxes(
+    lesions: Path, home: Path, tmp_path: Path
+) -> None:
+    """Seed 2: first all outlines, then benign images against an empty mask, weights carried over."""
+    data = tmp_path / "data"
+    shutil.copytree(lesions, data)
+    rows = ["file,patient,label", *(f"{i}.png,P{i},{'malignant' if i % 2 else 'benign'}" for i in range(8))]
+    (data / "labels.csv").write_text("\n".join(rows) + "\n")
+    first = tiny_unet_recipe(name="first")
+    run(TrainRequest(first, data, home / "models" / "first", epochs=1))
+    training = first.training.model_copy(update={"initial": "first", "black_box": True})
+    second = first.model_copy(update={"name": "second", "training": training})
+    start = start_of(second, None, False, Settings())
+    assert start.words.startswith("the model first, SHA-256")
+    carried = started(second, 5, start.file)
+    kept = load_network(home / "models" / "first")._model
+    for mine, given in zip(carried.weights, kept.weights, strict=True):
+        assert np.array_equal(mine.numpy(), given.numpy()), mine.path
+    truths = [one.mask.any() for one in loaded_as(second, data)]
+    assert truths == [False, True] * 4
+    trained = run(TrainRequest(second, data, tmp_path / "out", epochs=1, start=start))
+    assert trained.manifest.initial == start.words
+    assert "accuracy" in trained.manifest.metrics["metrics"] or trained.manifest.metrics["n_images"] < 3
+    other = tiny_unet_recipe(network={"name": "zf-unet", "options": {"width": 3}})
+    with pytest.raises(ModelError, match="cannot start from first"):
+        started(other, 0, start.file)
+
+
+def loaded_as(recipe, data: Path):
+    samples = read_dataset(data, recipe, Settings()).samples
+    return load_samples(samples, recipe, Settings(), no_progress, never())[0]
 
 
 def test_that_figures_can_be_told_apart_by_a_column(lesions: Path, tiny_unet: Path) -> None:
