@@ -32,11 +32,12 @@ class AnalyseOptions:
     """How to analyse; None anywhere: what the recipe says."""
 
     recipe: str | None = None
-    """A model's name; None: the default of the image's kind."""
+    """A model's name; None: the one that ``by_kind`` or else the installation offers for the image's kind."""
     threshold: float | None = None
     explain: str | None = None
     frame: int = 0
     mpp_um: float | None = None
+    by_kind: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ class Session:
         if options.recipe:
             return self.catalogue.model(options.recipe)
         kind = self.engine.run(read_info, path, self.settings, options.mpp_um, cancel=cancel).kind
+        if kind in options.by_kind:
+            return self.catalogue.model(options.by_kind[kind])
         model = self.catalogue.default_for(kind)
         if model is None:
             raise NotAnalysable(f"{path.name} is not analysed: there is no trained model for a {kind} image.")

@@ -44,6 +44,8 @@ class Desk(QObject):
     """A :class:`CaseRow` after a decision was saved."""
     start_failed = Signal(object)
     """The error that keeps the store from being opened."""
+    models_ready = Signal(object)
+    """All models, a :class:`pathview.models.catalogue.Model` each."""
     case_saved = Signal(int)
     """An outcome of this case was saved."""
 
@@ -68,6 +70,8 @@ class Desk(QObject):
         self._opening: Job | None = None
         self._case_before: int | None = None
         self._explaining: set[tuple[int, str]] = set()
+        self.chosen: dict[str, str] = {}
+        """The model that the reader chose for a kind of image; else the installation's default."""
         self._asked: dict[int, datetime] = {}
         """Cases that wait for their analysis, and since when."""
         self.loader = ImageLoader(handle, self._reading, self._store, self)
@@ -115,6 +119,7 @@ class Desk(QObject):
     def start(self) -> None:
         """Open the session, and make the day's backup of the store."""
         self._store.submit(lambda *_: self._handle.get(), None, self.start_failed.emit)
+        self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self.models_ready.emit)
         self._submit(self._store, lambda *_: self._handle.get().cases.backup_if_due())
 
     # a case
@@ -260,6 +265,7 @@ class Desk(QObject):
         """Analyse cases one after another; each outcome is saved before the next begins."""
         if not case_ids:
             return
+        chosen = dict(self.chosen)
         now = datetime.now(UTC)
         self._asked |= dict.fromkeys(case_ids, now)
 
@@ -273,9 +279,15 @@ class Desk(QObject):
         def work(progress: ProgressSink, cancel: CancelToken) -> None:
             from pathview.session import AnalyseOptions
 
-            self._handle.get().analyse_cases(case_ids, AnalyseOptions(), progress, cancel, saved)
+            options = AnalyseOptions(by_kind=chosen)
+            self._handle.get().analyse_cases(case_ids, options, progress, cancel, saved)
 
         self._submit(self._analysis, work, None, self.progressed.emit, ended)
+        self.state_changed.emit()
+
+    def choose_model(self, kind: str, name: str) -> None:
+        """Analyse images of a kind with this model from now on; an empty name: with the default."""
+        self.chosen = {**self.chosen, kind: name} if name else {k: v for k, v in self.chosen.items() if k != kind}
         self.state_changed.emit()
 
     def analyse_new(self) -> None:

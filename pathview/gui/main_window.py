@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,8 @@ from pathview.images.formats import SUFFIXES
 from pathview.review.case import CaseRow, DecisionValue
 from pathview.settings import INVESTIGATIONAL, Settings
 
-if TYPE_CHECKING:  # see the desk
+if TYPE_CHECKING:  # see the intake
+    from pathview.models.catalogue import Model
     from pathview.session import Added
 
 
@@ -175,6 +176,8 @@ class MainWindow(QMainWindow):
         self.viewer.image_chosen.connect(desk.choose_image)
         self.viewer.detail_wanted.connect(desk.want_detail)
         ai.display_changed.connect(self._change_display)
+        ai.choice.chosen.connect(self._choose_model)
+        desk.models_ready.connect(self._on_models)
         ai.mask_toggled.connect(self.actions_by_id["mask"].setChecked)
         ai.fill_toggled.connect(self.actions_by_id["fill"].setChecked)
         ai.heat_toggled.connect(self.actions_by_id["heat"].setChecked)
@@ -195,7 +198,10 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         state, desk = self.desk.state, self.desk
         result, picture = state.result, state.picture
-        self.ai.show_result(result, state.image is not None, desk.awaiting_result)
+        kind = str(state.image.info.get("kind", "")) if state.image is not None else ""
+        wanted = desk.chosen.get(kind, "")
+        self.ai.choice.show_kind(kind, wanted)
+        self.ai.show_result(result, state.image is not None, desk.awaiting_result, wanted)
         self.ai.show_pixel_size(result, state.image.mpp_um if state.image is not None else None)
         self.ai.show_layer(state.layer)
         self.ai.show_probability(state.probability)
@@ -296,6 +302,17 @@ class MainWindow(QMainWindow):
     @Slot()
     def _analyse_selection(self) -> None:
         self.desk.analyse(self.worklist.selected_ids())
+
+    @Slot(str)
+    def _choose_model(self, name: str) -> None:
+        image = self.desk.state.image
+        if image is not None:
+            self.desk.choose_model(str(image.info.get("kind", "")), name)
+
+    @Slot(object)
+    def _on_models(self, models: Sequence[Model]) -> None:
+        self.ai.choice.set_models(models)
+        self._show_state()
 
     @Slot(object)
     def _change_display(self, changes: dict[str, Any]) -> None:

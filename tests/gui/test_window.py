@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from pathview.gui.panels.notices import KeyboardHelp
 from pathview.gui.panels.worklist import CaseRole
 from pathview.results.mask import measure
 from pathview.review.case import ResultRow
-from pathview.settings import INVESTIGATIONAL
+from pathview.settings import INVESTIGATIONAL, Settings
 from tests.gui.conftest import idle
 from tests.makers import breast_pixels, write_dicom
 
@@ -527,3 +529,41 @@ def test_that_the_canvas_paints_image_and_outline(qtbot, opened) -> None:
     assert with_mask != without
     center = without.pixelColor(QPoint(without.width() // 2, without.height() // 2))
     assert center.value() > 20
+
+
+def test_that_a_case_is_analysed_with_the_model_that_is_chosen(
+    qtbot, make_window, mammogram: Path, mosaic: Path, tiny_models: Settings, tiny_unet: Path
+) -> None:
+    other = tiny_models.data_dir / "models" / "other-unet"
+    shutil.copytree(tiny_unet, other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    manifest["recipe"] |= {"name": "other-unet", "title": "Another U-Net", "default_for": []}
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    recipes = tiny_models.data_dir / "recipes"
+    recipes.mkdir()
+    (recipes / "untrained.toml").write_text(
+        (Path(__file__).parents[2] / "resources" / "recipes" / "zf-unet-224.toml").read_text()
+    )
+    window = make_window()
+    window.open_paths([mammogram, mosaic])
+    idle(qtbot, window)
+    choice = window.ai.choice
+    words = [choice.itemText(index) for index in range(choice.count())]
+    assert words == ["Tiny U-Net (default)", "Another U-Net", "ZF-UNET-224, full width: not trained yet"]
+    assert [choice.model().item(index).isEnabled() for index in range(3)] == [True, True, False]
+    window.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, window)
+    assert result_of(window).recipe == "tiny-unet"
+    assert not window.ai._analyse.isVisible()
+    choice.setCurrentIndex(1)
+    choice.activated.emit(1)
+    assert window.ai._analyse.text().startswith("Analyse with this model")
+    window.ai._analyse.click()
+    idle(qtbot, window)
+    assert result_of(window).recipe == "other-unet"
+    window.worklist.choose(2)
+    idle(qtbot, window)
+    assert [choice.itemText(index) for index in range(choice.count())] == ["Tiny CNN (default)"]
+    window.actions_by_id["analyse_case"].trigger()  # the choice was for mammograms
+    idle(qtbot, window)
+    assert result_of(window).recipe == "tiny-cnn"

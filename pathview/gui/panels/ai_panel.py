@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pathview.gui.panels.model_choice import ModelChoice
 from pathview.gui.panels.score_band import ColorBar, MapHistogram, ScoreBand
 from pathview.gui.theme import Theme, label_color
 from pathview.images.render import COLORMAPS
@@ -52,7 +53,11 @@ class AiPanel(QWidget):
         layout.setSpacing(6)
         heading = QLabel("Model")
         heading.setObjectName("heading")
-        layout.addWidget(heading)
+        self.choice = ModelChoice()
+        top = QHBoxLayout()
+        top.addWidget(heading)
+        top.addWidget(self.choice, 1)
+        layout.addLayout(top)
         self._build_verdict(layout)
         self._build_mask(layout)
         self._build_heat(layout)
@@ -179,8 +184,11 @@ class AiPanel(QWidget):
             widget.theme = theme
             widget.update()
 
-    def show_result(self, result: ResultRow | None, has_image: bool, busy: bool = False) -> None:
-        """Show another result, or that there is none yet, or that there can be none."""
+    def show_result(self, result: ResultRow | None, has_image: bool, busy: bool = False, wanted: str = "") -> None:
+        """Show another result, or that there is none yet, or that there can be none.
+
+        ``wanted``: the model that the reader chose for such images; where the result is another's, it can be made.
+        """
         analysed = result is not None and result.status == "analysed"
         key = (result.label if analysed else "not_analysed") if result is not None else None
         words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "No image")
@@ -194,7 +202,10 @@ class AiPanel(QWidget):
         self._heat_group.setVisible(analysed)
         self._source.setVisible(analysed)
         self._caution.hide()
-        self._analyse.setVisible(has_image and not busy and not analysed and not _lacks_pixel_size(result))
+        other = result is not None and bool(wanted) and wanted != result.recipe
+        self._analyse.setText("Analyse with this model  (A)" if other else "Analyse this case  (A)")
+        settled = (analysed and not other) or _lacks_pixel_size(result)
+        self._analyse.setVisible(has_image and not busy and not settled)
         self._reasons.setText(_reason_list(result))
         self._reasons.setVisible(bool(self._reasons.text()))
         if result is None or not analysed:
