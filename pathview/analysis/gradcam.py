@@ -30,7 +30,7 @@ def chosen_layers(network: Network, explain: str | None) -> tuple[str, ...]:
         return ()
     if explain == "all":
         return layers
-    if explain not in layers:
+    if not network.can_explain(explain):
         raise ModelError(f"{network.recipe.name} has no layer {explain!r} to explain; it has {', '.join(layers)}.")
     return (explain,)
 

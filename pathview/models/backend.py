@@ -49,6 +49,10 @@ class Network(Protocol):
         """Names of the convolution and pooling layers, first to last."""
         ...
 
+    def can_explain(self, layer: str) -> bool:
+        """Whether a layer has a map that Grad-CAM can be made of, listed by :meth:`explainable_layers` or not."""
+        ...
+
     def gradcam(self, images: Batch, layers: Sequence[str]) -> dict[str, Batch]:
         """Grad-CAM of the positive class on several layers in one pass (Selvaraju 2017).
 

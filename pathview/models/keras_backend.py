@@ -123,8 +123,16 @@ class KerasNetwork:
         return tuple(
             layer.name
             for layer in self._model.layers
-            if type(layer).__name__ in kinds and not layer.name.endswith("logits")
+            if (type(layer).__name__ in kinds or layer.name == self.recipe.heat_layer)
+            and not layer.name.endswith("logits")
         )
+
+    def can_explain(self, layer: str) -> bool:
+        """See :class:`pathview.models.backend.Network`."""
+        found = next((entry for entry in self._model.layers if entry.name == layer), None)
+        if found is None or type(found).__name__ == "InputLayer" or layer.endswith(("logits", "scores")):
+            return False
+        return len(found.output.shape) == 4
 
     def gradcam(self, images: Batch, layers: Sequence[str]) -> dict[str, Batch]:
         """See :class:`pathview.models.backend.Network`.

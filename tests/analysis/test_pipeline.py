@@ -48,6 +48,9 @@ class ConstantNetwork:
     def explainable_layers(self) -> tuple[str, ...]:
         return ("only",)
 
+    def can_explain(self, layer: str) -> bool:
+        return layer == "only"
+
 
 def said_of(path: Path, network: ConstantNetwork, mpp_um: float | None = None, **options):
     source = open_image(path, Settings(), mpp_um)

@@ -170,6 +170,16 @@ def test_that_several_layers_in_one_pass_equal_one_by_one(cnn: KerasNetwork) -> 
         assert together[layer].shape[0] == 3
 
 
+def test_that_any_layer_with_a_map_can_be_explained() -> None:
+    recipe = load_recipe(RECIPES / "breakhis-inception-v3-head.toml")
+    network = KerasNetwork(build(recipe), recipe)
+    assert "mixed10" in network.explainable_layers()  # a joint that the recipe offers first
+    assert network.can_explain("relu_40")
+    assert network.can_explain("mixed3")
+    for layer in ("image", "pooled", "head_dense1", "logits", "scores", "no_such_layer"):
+        assert not network.can_explain(layer), layer
+
+
 def test_that_heat_changes_when_the_weights_do(cnn: KerasNetwork) -> None:
     other = build(tiny_cnn_recipe())
     rng = np.random.default_rng(9)
