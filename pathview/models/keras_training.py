@@ -78,6 +78,8 @@ class FitRequest:
     resume: bool = False
     initial: Path | None = None
     """Weights file that the network's backbone starts from; random weights where None."""
+    watch: Callable[[int, Callable[[Batch], Batch]], None] | None = None
+    """Called after each epoch with its number and the network as it is then."""
     last_epoch: int | None = None
     """Stop after this epoch although the schedule reaches further (a refit of an early-stopped run)."""
 
@@ -162,6 +164,8 @@ class _Run:
             progress(Progress(epoch * count + index + 1, self._request.epochs * count, text))
         with self._averaged_weights():
             figures = self._validate(self._predict) if self._validate else {}
+            if self._request.watch is not None:
+                self._request.watch(epoch + 1, self._predict)
             best = not figures or figures["loss"] < self._best_loss
             if best:
                 self._best_loss = figures.get("loss", np.inf)

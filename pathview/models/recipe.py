@@ -152,6 +152,8 @@ class TrainingSpec(Part):
     network, whose weights are carried over (seed 2's second stage)."""
     frozen: tuple[str, ...] = ()
     """Beginnings of the names of layers that keep the weights they start with."""
+    epoch_pictures: int = Field(0, ge=0, le=16)
+    """After every epoch, pictures of so many validation images (seed 2: four)."""
     black_box: bool = False
     """Negative images train against an empty mask (seed 2's second stage)."""
     train_from: str | None = None

@@ -23,6 +23,7 @@ from pathview.training import scoring
 from pathview.training.assess import evaluate_samples
 from pathview.training.batches import Loaded, TrainingBatches, load_samples, validation_inputs
 from pathview.training.dataset import read_dataset
+from pathview.training.epoch_pictures import EpochPictures
 from pathview.training.evaluate import Scored, metrics
 from pathview.training.linear import fit_linear
 from pathview.training.parts import RANDOM_SPLIT, SPLIT, Parts, parts_of, split_of, write_split
@@ -139,10 +140,21 @@ def _fit(
 ) -> Fitted:
     epochs = request.epochs or request.recipe.training.epochs
     folder = request.out / "state"
-    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.start.file)
+    watch = _pictures(request, watched)
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.start.file, watch)
     batches = TrainingBatches(loaded, request.recipe, request.seed)
     validate = validation(request.recipe, watched) if watched else None
     return fit(fit_request, batches, validate, on_epoch, progress, cancel)
+
+
+def _pictures(request: TrainRequest, watched: Sequence[Loaded]) -> EpochPictures | None:
+    """Of the recipe's number of validation images, each of another patient as far as there are some."""
+    count = request.recipe.training.epoch_pictures
+    if not count or not watched or request.recipe.task != "segmentation":
+        return None
+    first = {one.sample.patient: one for one in reversed(watched)}
+    chosen = [*first.values(), *(one for one in watched if one is not first[one.sample.patient])][:count]
+    return EpochPictures(request.out / "epochs", *validation_inputs(chosen, request.recipe))
 
 
 def _refit(
@@ -158,7 +170,9 @@ def _refit(
     last = fitted.best_epoch if spec.early_stopping else None
     epochs = request.epochs or spec.epochs
     folder = request.out / "refit"
-    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, request.start.file, last)
+    fit_request = FitRequest(
+        request.recipe, epochs, request.seed, folder, request.resume, request.start.file, None, last
+    )
     return fit(fit_request, TrainingBatches(loaded, request.recipe, request.seed), None, on_epoch, progress, cancel)
 
 

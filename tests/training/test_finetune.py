@@ -127,6 +127,24 @@ def loaded_as(recipe, data: Path):
     return load_samples(samples, recipe, Settings(), no_progress, never())[0]
 
 
+def test_that_each_epoch_leaves_a_picture_of_validation_images(lesions: Path, tmp_path: Path) -> None:
+    recipe = tiny_unet_recipe()
+    training = recipe.training.model_copy(update={"epoch_pictures": 2, "validation_fraction": 0.3})
+    recipe = recipe.model_copy(update={"training": training})
+    run(TrainRequest(recipe, lesions, tmp_path / "out", epochs=2))
+    pictures = sorted((tmp_path / "out" / "epochs").iterdir())
+    assert [path.name for path in pictures] == ["epoch-001.png", "epoch-002.png"]
+    with Image.open(pictures[-1]) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (64 * 2 + 4, 64 * 3 + 8, 3)
+    truth = pixels[:64, 68:132, 0]
+    assert set(np.unique(truth)) == {0, 255}
+    with Image.open(pictures[0]) as first:
+        before = np.asarray(first)
+    assert np.array_equal(before[:, :132], pixels[:, :132])
+    assert not np.array_equal(before[:, 136:], pixels[:, 136:])  # the network has learnt
+
+
 def test_that_figures_can_be_told_apart_by_a_column(lesions: Path, tiny_unet: Path) -> None:
     request = EvaluateRequest(tiny_unet, lesions, "all", by="type")
     groups = evaluate_model(request, Settings(), no_progress, never()).report["groups"]["type"]
