@@ -11,6 +11,7 @@ import numpy as np
 
 from pathview import __version__
 from pathview.analysis.predict import positive_score
+from pathview.errors import DataError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models.backend import Batch, Network
@@ -82,6 +83,8 @@ def train(
     parts = parts_of(dataset, split, recipe)
     write_split(request.out / SPLIT, split, recipe)
     loaded, problems = _load(parts.train, recipe, settings, progress, cancel, "training")
+    if not loaded:
+        raise DataError(f"None of the {len(parts.train)} training images can be used: {problems[0]}")
     if recipe.input.normalise == "feature-wise":
         recipe = with_statistics(recipe, loaded)
         request = replace(request, recipe=recipe)

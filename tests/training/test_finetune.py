@@ -145,6 +145,20 @@ def test_that_each_epoch_leaves_a_picture_of_validation_images(lesions: Path, tm
     assert not np.array_equal(before[:, 136:], pixels[:, 136:])  # the network has learnt
 
 
+def test_that_images_of_which_none_can_be_used_are_told(lesions: Path, tmp_path: Path) -> None:
+    recipe = tiny_unet_recipe()
+    for path in (lesions / "images").iterdir():
+        (tmp_path / "data" / "images").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "images" / path.name).write_bytes(b"no picture")
+    shutil.copytree(lesions / "masks", tmp_path / "data" / "masks")
+    shutil.copy(lesions / "labels.csv", tmp_path / "data" / "labels.csv")
+    for normalise in ("none", "feature-wise"):
+        spec = recipe.input.model_copy(update={"normalise": normalise})
+        request = TrainRequest(recipe.model_copy(update={"input": spec}), tmp_path / "data", tmp_path / "out")
+        with pytest.raises(DataError, match=r"None of the \d training images can be used: \d\.png"):
+            run(request)
+
+
 def test_that_figures_can_be_told_apart_by_a_column(lesions: Path, tiny_unet: Path) -> None:
     request = EvaluateRequest(tiny_unet, lesions, "all", by="type")
     groups = evaluate_model(request, Settings(), no_progress, never()).report["groups"]["type"]
