@@ -57,7 +57,7 @@ def mask_sum(probability: ScoreMap, spec: InputSpec, side: int) -> float:
 def judge_map(probability: ScoreMap, spec: InputSpec, decision: DecisionSpec) -> Verdict:
     """The mask-sum rule."""
     score = mask_sum(probability, spec, decision.sum_side)
-    name = f"probability sum, {decision.sum_side} x {decision.sum_side}"
+    name = f"sum of probabilities over {decision.sum_side} x {decision.sum_side} pixels"
     return Verdict(score, name, decision.lower, decision.upper, label_of(score, decision.lower, decision.upper))
 
 
