@@ -62,6 +62,16 @@ class Trained:
     notices: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Learnt:
+    """What training found."""
+
+    recipe: Recipe
+    """With its limits set."""
+    tensors: Tensors
+    epochs: int
+
+
 def train(
     request: TrainRequest,
     settings: Settings,
@@ -89,32 +99,46 @@ def train(
         recipe = with_statistics(recipe, loaded)
         request = replace(request, recipe=recipe)
     watched, more = _load(parts.validation, recipe, settings, progress, cancel, "validation")
-    if recipe.training.method == "svm":
-        tensors = fit_linear(
-            recipe, request.start.file, loaded, watched, request.seed, settings, part_of(progress, 0, 1, "SVM"), cancel
-        )
-        epochs = 0
-    else:
-        fitted = _fit(request, loaded, watched, on_epoch, progress, cancel)
-        tensors, epochs = fitted.tensors, len(fitted.history)
-        recipe = calibrated(_network(recipe, tensors), recipe, parts.validation, settings, progress, cancel)
-        if recipe.training.refit and watched:
-            tensors = _refit(request, [*loaded, *watched], fitted, on_epoch, progress, cancel).tensors
+    learnt = _learn(request, loaded, watched, parts.validation, settings, on_epoch, progress, cancel)
     manifest = write_model(
         request.out,
-        recipe,
-        tensors,
+        learnt.recipe,
+        learnt.tensors,
         _seen(parts),
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=request.seed,
-        epochs=epochs,
+        epochs=learnt.epochs,
         initial=request.start.words,
         data=dataset.name,
     )
     manifest = _tested(request, manifest, dataset, parts, settings, progress, cancel)
     flattered = (RANDOM_SPLIT,) if recipe.training.split == "random" else ()
     return Trained(manifest, request.out, (*dataset.notices, *problems, *more, *flattered))
+
+
+def _learn(
+    request: TrainRequest,
+    loaded: Sequence[Loaded],
+    watched: Sequence[Loaded],
+    validation_samples: Sequence[Sample],
+    settings: Settings,
+    on_epoch: Callable[[EpochReport], None],
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> _Learnt:
+    """Fit by gradient or as an SVM; choices and limits on the validation patients."""
+    recipe = request.recipe
+    if recipe.training.method == "svm":
+        start, step = request.start.file, part_of(progress, 0, 1, "SVM")
+        return _Learnt(recipe, fit_linear(recipe, start, loaded, watched, request.seed, settings, step, cancel), 0)
+    fitted = _fit(request, loaded, watched, on_epoch, progress, cancel)
+    chooser = _network(recipe, fitted.tensors)
+    recipe = calibrated(chooser, recipe, validation_samples, settings, progress, cancel)
+    tensors = fitted.tensors
+    if recipe.training.refit and watched:
+        tensors = _refit(request, [*loaded, *watched], fitted, on_epoch, progress, cancel).tensors
+    return _Learnt(recipe, tensors, len(fitted.history))
 
 
 def train_quietly(request: TrainRequest, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Trained:
