@@ -18,6 +18,7 @@ from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, Label, ScoreMap, score_words
 
 _NEVER_NEGATIVE = frozenset({"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts"})
+_NOT_CALLED = "so it is not called negative"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def map_flags(verdict: Verdict, mask: MaskStats, breast_found: bool = True) -> l
     """Reasons to look at a segmented image."""
     flags = []
     if not breast_found:
-        flags.append(Flag("no_breast_found", "No breast stands out from its background: is it a whole mammogram?"))
+        sentence = f"No breast stands out from its background, {_NOT_CALLED}: is it a mammogram?"
+        flags.append(Flag("no_breast_found", sentence))
     if verdict.label == "not_sure":
         band = f"{score_words(verdict.lower)} and {score_words(verdict.upper)}"
         sentence = f"Score {score_words(verdict.score)} lies between {band}"
@@ -107,7 +109,7 @@ def patch_flags(verdict: Verdict, probability: ScoreMap, decision: DecisionSpec,
             Flag("uncertain_patches", f"{uncertain} of {known.size} patches lie between {band}: look at those first.")
         )
     if grid.mirrored:
-        sentence = "It is smaller than one field of the network: what is missing was filled with its mirror image."
+        sentence = f"It is smaller than one field of the network and filled up by its mirror image, {_NOT_CALLED}."
         flags.append(Flag("part_of_a_field", sentence))
     if grid.skipped:
         flags.append(Flag("glass_left_out", f"{grid.skipped} fields are empty glass and were not scored."))
@@ -118,7 +120,7 @@ def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag
     """Reasons that lie in the image itself, not in the score of its frame."""
     flags = []
     if info.frames > 1:
-        sentence = f"Only frame {frame + 1} of {info.frames} was analysed: the others may show what this one does not."
+        sentence = f"Only frame {frame + 1} of {info.frames} was analysed, {_NOT_CALLED}: the others may show more."
         flags.append(Flag("one_frame", sentence))
     if seen_part in ("train", "validation"):
         used = "trained on" if seen_part == "train" else "tuned on"
@@ -128,5 +130,10 @@ def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag
     if info.phantom:
         flags.append(Flag("phantom", "This is a phantom, not a patient."))
     if any("cannot be read" in notice for notice in info.notices):
-        flags.append(Flag("unreadable_parts", "Parts of the image could not be read and were not scored."))
+        flags.append(
+            Flag(
+                "unreadable_parts",
+                f"Parts of the image could not be read or scored, {_NOT_CALLED}.",
+            )
+        )
     return flags

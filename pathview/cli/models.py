@@ -55,7 +55,7 @@ def models_import(
         imported = child.run(import_job, file.absolute(), network, settings)
     finally:
         child.close()
-    if not imported.genuine:
+    if not imported.known_to_keras:
         say(f"{file.name} is not a file that Keras' own sources name; it is kept as it is.")
     emit(imported.model_dump())
 

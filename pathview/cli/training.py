@@ -8,6 +8,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from pathview.cli.base import StderrProgress, conditions, emit, say, session
+from pathview.errors import OutputError
+from pathview.models.weights import MANIFEST
 
 app = typer.Typer(rich_markup_mode=None)
 InitOption = Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")]
@@ -39,6 +41,8 @@ def train(
         raise typer.BadParameter("--split is patient or random")
     if (data is None) == (labels is None):
         raise typer.BadParameter("give --data or --labels")
+    if (out / MANIFEST).exists() and not resume:
+        raise OutputError(f"{out.name} holds a model already; give another folder, or --resume to go on.")
     progress = StderrProgress()
 
     def on_epoch(report: Any) -> None:
@@ -61,6 +65,7 @@ def train(
     progress.clear()
     for notice in trained.notices:
         say(notice)
+    say(f"Use it with --recipe {out}; the window offers it once its folder lies in {settings.data_dir / 'models'}.")
     emit({"out": str(out), "seed": seed, "sha256": trained.manifest.sha256, **trained.manifest.metrics})
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # see the intake
     from pathview.session import Added
 
 
+_NO_PICTURE = "There is no picture on the screen to decide on; only can't tell can be decided."
 _SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
 """What a first window takes, and what its frame does."""
 
@@ -280,9 +281,11 @@ class MainWindow(QMainWindow):
         if self.desk.opening:
             return
         if value == "cant_tell" or self.desk.state.picture is not None:
+            if self.banner.text == _NO_PICTURE:
+                self.banner.hide()
             self.desk.decide(value, self.decision.note.toPlainText().strip())
         else:
-            self.banner.say("There is no picture on the screen to decide on; only can't tell can be decided.")
+            self.banner.say(_NO_PICTURE)
             self._show_state()
 
     @Slot()

@@ -64,7 +64,9 @@ def read_layers(path: Path) -> list[LayerWeights]:
             root = reader.group(file, "model_weights") if "model_weights" in file else file
             layers = list(reader.keras2(root) if "layer_names" in root.attrs else reader.keras3(root))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError, MemoryError) as error:
-        raise ModelError(f"{path.name} cannot be read as Keras weights.") from error
+        raise ModelError(
+            f"{path.name} cannot be read as Keras weights; it is damaged, cut off, or of another kind."
+        ) from error
     if not layers:
         raise ModelError(f"{path.name} holds no layer with weights.")
     return layers

@@ -71,14 +71,14 @@ class Imported(BaseModel):
     file: str
     """Its name when it was imported."""
     sha256: str
-    genuine: bool
+    known_to_keras: bool
     """Whether Keras' own sources name a file of this MD5."""
     layers: int
     parameters: int
 
     def words(self) -> str:
         """For people and manifests."""
-        known = "known to Keras" if self.genuine else "not known to Keras"
+        known = "known to Keras" if self.known_to_keras else "not known to Keras"
         return f"{self.file}, SHA-256 {self.sha256}, {known}"
 
 
@@ -104,7 +104,9 @@ def import_file(path: Path, backbone: str | None, settings: Settings) -> Importe
         raise ModelError(f"{path.name} has a name of Keras' own and not its content (MD5 {md5}); copy it again.")
     of = (known.backbone if known else None) or backbone or _by_name(path.name)
     if of not in BACKBONES:
-        raise ModelError(f"{path.name} is no file that Keras names; say what it is of: {', '.join(BACKBONES)}.")
+        raise ModelError(
+            f"{path.name} is no file that Keras names; say what it is of (--network): {', '.join(BACKBONES)}."
+        )
     if backbone is not None and backbone != of:
         raise ModelError(f"{path.name} is weights of {of}, not of {backbone}.")
     with memory_limit(_MEMORY):
@@ -114,7 +116,7 @@ def import_file(path: Path, backbone: str | None, settings: Settings) -> Importe
         backbone=of,
         file=path.name,
         sha256=sha256,
-        genuine=known is not None,
+        known_to_keras=known is not None,
         layers=len(layers),
         parameters=numbers,
     )

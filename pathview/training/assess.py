@@ -63,8 +63,9 @@ def evaluate_model(
     where = {**network.recipe.training.validate_where, **request.where}
     known = {column for sample in dataset.samples for column in sample.attributes}
     dataset = dataset.where({c: v for c, v in where.items() if c in known or c in request.where})
-    if request.by and not any(request.by in sample.attributes for sample in dataset.samples):
-        raise DataError(f"{dataset.name} has no column {request.by!r} to tell figures apart by.")
+    columns = {"patient"} | {column for sample in dataset.samples for column in sample.attributes}
+    if request.by and request.by not in columns:
+        raise DataError(f"{dataset.name} has no column {request.by!r}; it has {', '.join(sorted(columns))}.")
     found = assess(network, request.model_folder, dataset, request.part, settings, progress, cancel, request.by)
     if request.out is not None:
         _write(request.out, found)
@@ -123,6 +124,9 @@ def assess(
     left_out = len(dataset.samples) - len(wanted)
     if left_out:
         notices.append(f"{left_out} images were left out: training or a choice saw them, or they are of another part.")
+    used = sum(len(by_part[name]) for name in ("train", "validation")) if part in ("all", "train", "validation") else 0
+    if used:
+        notices.append(f"Up to {used} of these images were trained or tuned on: the figures flatter.")
     if not all(sample.patient for sample in wanted):
         notices.append("Some images name no patient: each counts as its own, so the intervals are too narrow.")
     trained_on = by_part["train"]
@@ -171,8 +175,12 @@ def evaluate_samples(
     notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
     extra["left_out"] = notices
     if by:
-        extra["groups"] = {by: by_groups(scored, [sample.attributes.get(by, "") for sample in used])}
+        extra["groups"] = {by: by_groups(scored, [_group_of(sample, by) for sample in used])}
     return Assessment(report(recipe.name, scored, baselines, extra), tuple(notices), scored)
+
+
+def _group_of(sample: Sample, column: str) -> str:
+    return sample.patient or "" if column == "patient" else sample.attributes.get(column, "")
 
 
 def _label_counts(found: Sequence[scoring.Outlined], lower: float, upper: float) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 Float = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
 BOOTSTRAP_RUNS = 1000
+_FEW = 5
+"""Patients below which a test says little."""
 
 
 @dataclass(frozen=True)
@@ -190,3 +193,21 @@ def _one_group(scored: Scored) -> dict[str, object]:
         "metrics": {name: round(value, 4) for name, value in metrics(scored).items()},
         "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in spans.items()},
     }
+
+
+def shortcomings(figures: Mapping[str, Any]) -> list[str]:
+    """What must not be overlooked in a model's report, a sentence each: few patients, or no better than a baseline."""
+    found = []
+    patients = int(figures["n_patients"])
+    if patients < _FEW:
+        found.append(f"It was tested on {patients} patient{'s' if patients != 1 else ''} only.")
+    name = "dice" if "dice" in figures["metrics"] else "accuracy"
+    own = figures["metrics"].get(name)
+    better = {base: values[name] for base, values in figures["baselines"].items() if name in values}
+    best = max(better, key=lambda base: better[base], default=None)
+    if own is not None and best is not None and own <= better[best]:
+        words = best.replace("_", " ")
+        found.append(
+            f"On them it did no better than the plain baseline {words} ({name} {own:.2f}, {better[best]:.2f})."
+        )
+    return found

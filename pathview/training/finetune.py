@@ -25,7 +25,7 @@ from pathview.training.assess import evaluate_samples
 from pathview.training.batches import Loaded, TrainingBatches, load_samples, validation_inputs
 from pathview.training.dataset import read_dataset
 from pathview.training.epoch_pictures import EpochPictures
-from pathview.training.evaluate import Scored, metrics
+from pathview.training.evaluate import Scored, metrics, shortcomings
 from pathview.training.linear import fit_linear
 from pathview.training.parts import RANDOM_SPLIT, SPLIT, Parts, parts_of, split_of, write_split
 from pathview.training.publish import write_card
@@ -114,7 +114,8 @@ def train(
     )
     manifest = _tested(request, manifest, dataset, parts, settings, progress, cancel)
     flattered = (RANDOM_SPLIT,) if recipe.training.split == "random" else ()
-    return Trained(manifest, request.out, (*dataset.notices, *problems, *more, *flattered))
+    weak = shortcomings(manifest.metrics)
+    return Trained(manifest, request.out, (*dataset.notices, *problems, *more, *flattered, *weak))
 
 
 def _learn(
@@ -294,10 +295,14 @@ def _tested(
 ) -> Manifest:
     """Look at the test patients once, with the weights as written, and write figures and card."""
     network = load_network(request.out)
+    like_test = Dataset(dataset.name, tuple(parts.train)).where(manifest.recipe.training.validate_where).samples
     assessment = evaluate_samples(
-        network, dataset.name, parts.test, parts.train, "test", [], settings, part_of(progress, 0, 1, "test"), cancel
+        network, dataset.name, parts.test, like_test, "test", [], settings, part_of(progress, 0, 1, "test"), cancel
     )
-    manifest = manifest.model_copy(update={"metrics": assessment.report})
+    recipe = manifest.recipe
+    if not recipe.caution:  # stands beside every result of the model
+        recipe = recipe.model_copy(update={"caution": " ".join(shortcomings(assessment.report))})
+    manifest = manifest.model_copy(update={"metrics": assessment.report, "recipe": recipe})
     write_manifest(request.out, manifest)
     counts = {name: _count(getattr(parts, name)) for name in ("train", "validation", "test")}
     write_card(request.out, manifest, counts, request.about)

@@ -66,6 +66,8 @@ def sweep(
     labels = np.array([one.label for one in loaded], np.intp)
     patients = scoring.patients_of([one.sample for one in loaded])
     folds = _folds(labels, patients, request.seed)
+    apart = len(dataset.samples) - len(samples)
+    left_out = [f"{apart} images of {len(split.test)} test patients stay unseen: a layer is a choice."]
     model = started(recipe, request.seed, request.start.file)
     offered = KerasNetwork(model, recipe).explainable_layers()
     layers = request.layers or _spaced(offered)
@@ -80,7 +82,14 @@ def sweep(
         scored = Scored(patients, labels, scores, scores >= recipe.decision.threshold)
         depth = offered.index(layer) + 1 if layer in offered else None
         facts = {"layer": layer, "depth": depth, "features": found[layer].shape[1], "pooling": request.pooling}
-        rows.append({**facts, **report(recipe.name, scored, baselines, {"data": dataset.name, "folds": _FOLDS})})
+        rows.append(
+            {
+                **facts,
+                **report(
+                    recipe.name, scored, baselines, {"data": dataset.name, "folds": len(folds), "left_out": left_out}
+                ),
+            }
+        )
     return rows
 
 

@@ -17,6 +17,7 @@ from pathview.gui.actions import ACTIONS
 from pathview.gui.panels.notices import KeyboardHelp
 from pathview.gui.panels.worklist import CaseRole
 from pathview.results.mask import measure
+from pathview.results.result import NotAnalysed
 from pathview.review.case import ResultRow
 from pathview.settings import INVESTIGATIONAL, Settings
 from tests.gui.conftest import idle
@@ -558,6 +559,7 @@ def test_that_a_case_is_analysed_with_the_model_that_is_chosen(
     choice.setCurrentIndex(1)
     choice.activated.emit(1)
     assert window.ai._analyse.text().startswith("Analyse with this model")
+    assert "(tiny-unet)" in window.ai._label.text()  # whose verdict still stands there
     window.ai._analyse.click()
     idle(qtbot, window)
     assert result_of(window).recipe == "other-unet"
@@ -567,3 +569,32 @@ def test_that_a_case_is_analysed_with_the_model_that_is_chosen(
     window.actions_by_id["analyse_case"].trigger()  # the choice was for mammograms
     idle(qtbot, window)
     assert result_of(window).recipe == "tiny-cnn"
+
+
+def test_that_a_comma_is_a_decimal_point(qtbot, opened) -> None:
+    box = opened.ai._pixel_size
+    box.selectAll()
+    qtbot.keyClicks(box, "0,26")
+    box.interpretText()
+    assert box.value() == pytest.approx(0.26)
+
+
+def test_that_next_goes_down_the_list_as_it_stands(qtbot, make_window, tmp_path: Path) -> None:
+    window = make_window()
+    for name in "abc":
+        write_dicom(tmp_path / f"{name}.dcm", breast_pixels())
+    window.open_paths([tmp_path / f"{name}.dcm" for name in "abc"])
+    idle(qtbot, window)
+    store = window.desk._handle.get().cases
+    for case_id in (2, 3):  # an analysis brings the other two before the one that is read
+        store.save_result(store.case(case_id).images[0].id, NotAnalysed("no", ""), "x")
+    window.refresh()
+    idle(qtbot, window)
+    assert titles(window) == ["b.dcm", "c.dcm", "a.dcm"]
+    assert window.worklist.list.currentIndex().data() == "a.dcm"
+    qtbot.keyClick(window, KEY.Key_K)
+    idle(qtbot, window)
+    assert window.desk.state.detail.case.title == "c.dcm"
+    qtbot.keyClick(window, KEY.Key_J)
+    idle(qtbot, window)
+    assert window.desk.state.detail.case.title == "a.dcm"

@@ -77,7 +77,7 @@ def test_that_a_download_goes_on_where_it_broke_off(server: Server, entry: Genui
     steps = []
     imported = fetch(entry, settings, steps.append, never())
     assert server.ranges == [None, "bytes=700-"]
-    assert (imported.genuine, imported.file) == (True, "vgg16_notop.h5")
+    assert (imported.known_to_keras, imported.file) == (True, "vgg16_notop.h5")
     assert (steps[-1].done, steps[-1].total) == (len(server.content), len(server.content))
     assert [path.name for path in sorted(weights_folder(settings).iterdir())] == ["vgg16.h5", "vgg16.json"]
 

@@ -47,7 +47,7 @@ def test_that_a_file_is_read_in_a_child_and_kept(home: Path, tmp_path: Path) -> 
         imported = child.run(import_job, path, None, Settings())
     finally:
         child.close()
-    assert (imported.backbone, imported.genuine, imported.parameters) == ("vgg16", False, 36)
+    assert (imported.backbone, imported.known_to_keras, imported.parameters) == ("vgg16", False, 36)
     assert imported.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     found = kept("vgg16", Settings())
     assert found is not None
@@ -77,7 +77,7 @@ def test_that_a_genuine_file_is_known_by_its_content_and_a_flipped_bit_is_refuse
     monkeypatch.setattr(imagenet, "GENUINE", (Genuine("vgg16", False, f"https://x/{path.name}", md5),))
     renamed = path.with_name("anything.h5")
     renamed.write_bytes(path.read_bytes())
-    assert import_file(renamed, None, Settings()).genuine
+    assert import_file(renamed, None, Settings()).known_to_keras
     with pytest.raises(ModelError, match="weights of vgg16, not of vgg19"):
         import_file(renamed, "vgg19", Settings())
     data = bytearray(path.read_bytes())

@@ -5,7 +5,15 @@ import pytest
 from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
-from pathview.training.evaluate import Scored, by_groups, color_baseline, confusion, intervals, metrics
+from pathview.training.evaluate import (
+    Scored,
+    by_groups,
+    color_baseline,
+    confusion,
+    intervals,
+    metrics,
+    shortcomings,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -94,3 +102,17 @@ def test_that_groups_have_their_own_figures() -> None:
     assert {name: group["n_images"] for name, group in groups.items()} == {"40": 133, "400": 67}
     own = data.take(np.flatnonzero(np.array(names) == "400"))
     assert groups["400"]["metrics"]["auc"] == pytest.approx(metrics(own)["auc"], abs=1e-4)
+
+
+def test_that_few_patients_and_a_baseline_not_beaten_are_told() -> None:
+    def figures(patients: int, own: float, base: float) -> dict:
+        return {
+            "n_patients": patients,
+            "metrics": {"accuracy": own},
+            "baselines": {"majority": {"accuracy": 0.5}, "mean_std_rgb": {"accuracy": base}},
+        }
+
+    assert shortcomings(figures(20, 0.9, 0.8)) == []
+    assert shortcomings(figures(1, 0.9, 0.8)) == ["It was tested on 1 patient only."]
+    (sentence,) = shortcomings(figures(20, 0.65, 0.74))
+    assert "mean std rgb (accuracy 0.65, 0.74)" in sentence

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pathview.gui.panels.decimal_box import DecimalBox
 from pathview.gui.panels.model_choice import ModelChoice
 from pathview.gui.panels.score_band import ColorBar, MapHistogram, ScoreBand
 from pathview.gui.theme import Theme, label_color
@@ -84,7 +84,7 @@ class AiPanel(QWidget):
         self._caution.setWordWrap(True)
         self._analyse = QPushButton("Analyse this case  (A)")
         self._analyse.clicked.connect(self.analyse_asked)
-        self._pixel_size = QDoubleSpinBox()
+        self._pixel_size = DecimalBox()
         self._pixel_size.setRange(0.01, 500.0)
         self._pixel_size.setDecimals(3)
         self._pixel_size.setSuffix(" µm a pixel")
@@ -192,6 +192,9 @@ class AiPanel(QWidget):
         analysed = result is not None and result.status == "analysed"
         key = (result.label if analysed else "not_analysed") if result is not None else None
         words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "No image")
+        other = result is not None and bool(wanted) and wanted != result.recipe
+        if other and result is not None:
+            words += f"  ({result.recipe})"
         if busy:
             words, key = "Analysing ..." if result is None else "Analysing again ...", None
         self._label.setText(words)
@@ -202,7 +205,6 @@ class AiPanel(QWidget):
         self._heat_group.setVisible(analysed)
         self._source.setVisible(analysed)
         self._caution.hide()
-        other = result is not None and bool(wanted) and wanted != result.recipe
         self._analyse.setText("Analyse with this model  (A)" if other else "Analyse this case  (A)")
         settled = (analysed and not other) or _lacks_pixel_size(result)
         self._analyse.setVisible(has_image and not busy and not settled)
@@ -244,7 +246,7 @@ class AiPanel(QWidget):
         if area_px is None:
             self._area.setText("measuring ...")
             return
-        size = f"{area_px * pixel_area_mm2:,.1f} mm²  =  " if pixel_area_mm2 is not None else ""
+        size = f"{_area_words(area_px * pixel_area_mm2)}  =  " if pixel_area_mm2 is not None else ""
         where = "..." if places is None else f"{places} place{'s' if places != 1 else ''}"
         self._area.setText(f"{size}{area_px:,} px,  {where}")
 
@@ -308,6 +310,10 @@ class AiPanel(QWidget):
     @Slot()
     def _on_pixel_size(self) -> None:
         self.pixel_size_stated.emit(self._pixel_size.value())
+
+
+def _area_words(mm2: float) -> str:
+    return f"{mm2:,.1f} mm²" if mm2 >= 10 or mm2 == 0 else f"{mm2:.3g} mm²"
 
 
 def _lacks_pixel_size(result: ResultRow | None) -> bool:

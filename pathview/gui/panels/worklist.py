@@ -296,14 +296,16 @@ class WorklistPanel(QWidget):
             self.list.setCurrentIndex(self.model.index(row))
 
     def step(self, by: int) -> None:
-        """Go to the next or previous case.
+        """Go to the next or previous case as the list stands.
 
-        Where the list was sorted anew and the case has moved, next is the one that followed it before.
+        A decided case that has moved, since the list was sorted anew, is left for the one that followed it before.
         """
         count = self.model.rowCount()
         if count:
-            moved = self.list.currentIndex().row() != self._place
-            wanted = self._place + (by - 1 if moved and by > 0 else by)
+            current = self.list.currentIndex()
+            wanted = current.row() + by
+            if current.isValid() and current.row() != self._place and current.data(CaseRole).decision:
+                wanted = self._place + (by - 1 if by > 0 else by)
             self.list.setCurrentIndex(self.model.index(min(count - 1, max(0, wanted))))
 
     @Slot()
