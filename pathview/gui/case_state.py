@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,10 +69,19 @@ class CaseState:
         )
 
     def with_result_of(self, detail: CaseDetail) -> CaseState:
-        """The same image with a new result: its maps are to be loaded again."""
+        """The same image with a new result: its maps are to be loaded again.
+
+        The threshold is the one that the reader decided at, where that was on this result, else the result's own.
+        """
         fresh = replace(self, detail=detail, probability=None, heatmaps={}, areas=None, places=None)
         result = fresh.result
         threshold = result.threshold if result is not None and result.threshold is not None else 0.5
+        if (
+            result is not None
+            and fresh.image is not None
+            and (decided := _decided_on(detail, fresh.image.id, result.id))
+        ):
+            threshold = float(decided.get("threshold", threshold))
         return replace(fresh, threshold=threshold)
 
     def context(self) -> dict[str, Any]:
@@ -82,3 +92,11 @@ class CaseState:
             "mask_shown": self.mask,
             "heat_shown": self.layer if self.heat else None,
         }
+
+
+def _decided_on(detail: CaseDetail, result: ResultRow) -> Mapping[str, Any]:
+    """What was on the screen when the decision that stands was made on this result; empty where it was not."""
+    latest = detail.decisions[-1] if detail.decisions else None
+    if latest is None or latest.value is None or latest.context.get("image") != result.image_id:
+        return {}
+    return latest.context if result.id in latest.context.get("results", ()) else {}

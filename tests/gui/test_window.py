@@ -598,3 +598,22 @@ def test_that_next_goes_down_the_list_as_it_stands(qtbot, make_window, tmp_path:
     qtbot.keyClick(window, KEY.Key_J)
     idle(qtbot, window)
     assert window.desk.state.detail.case.title == "a.dcm"
+
+
+def test_that_a_case_comes_back_at_the_threshold_it_was_decided_at(qtbot, opened) -> None:
+    first = opened.desk.case_id
+    opened.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, opened)
+    own = result_of(opened).threshold
+    opened.ai._threshold.setValue(660)
+    opened._decide("positive")
+    idle(qtbot, opened)
+    opened.worklist.choose(2)
+    idle(qtbot, opened)
+    opened.worklist.choose(first)
+    idle(qtbot, opened)
+    assert opened.desk.state.threshold == pytest.approx(0.66)
+    assert opened.ai._threshold.value() == 660
+    opened.actions_by_id["analyse_case"].trigger()  # another result was not decided on
+    idle(qtbot, opened)
+    assert opened.desk.state.threshold == own
