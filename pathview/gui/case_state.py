@@ -76,13 +76,8 @@ class CaseState:
         fresh = replace(self, detail=detail, probability=None, heatmaps={}, areas=None, places=None)
         result = fresh.result
         threshold = result.threshold if result is not None and result.threshold is not None else 0.5
-        if (
-            result is not None
-            and fresh.image is not None
-            and (decided := _decided_on(detail, fresh.image.id, result.id))
-        ):
-            threshold = float(decided.get("threshold", threshold))
-        return replace(fresh, threshold=threshold)
+        decided = _decided_on(detail, result) if result is not None else {}
+        return replace(fresh, threshold=float(decided.get("threshold", threshold)))
 
     def context(self) -> dict[str, Any]:
         """What a decision was made on, for the store."""
