@@ -43,7 +43,6 @@ def look_at(source: ImageSource, network: Network, frame: int) -> Look:
         NotAnalysable: the image does not fit the recipe.
         ImageError: its pixels cannot be read.
     """
-    check_fits(source.info, network.recipe, frame)
     if network.recipe.task == "segmentation":
         return OutlineLook(source, network, frame)
     return PatchLook(source, network, frame)
@@ -102,6 +101,7 @@ class PatchLook:
 
 def _patch_grid(source: ImageSource, network: Network, frame: int) -> predict.PatchGrid:
     if isinstance(source, PatchMosaic):
+        check_fits(source.info, network.recipe, frame)  # what preparing does for every other image
         return predict.mosaic_grid(source, network.recipe)
     grid = predict.working_grid(prepare(source, network.recipe, frame), network.recipe)
     if not grid.cells:

@@ -130,10 +130,5 @@ def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag
     if info.phantom:
         flags.append(Flag("phantom", "This is a phantom, not a patient."))
     if any("cannot be read" in notice for notice in info.notices):
-        flags.append(
-            Flag(
-                "unreadable_parts",
-                f"Parts of the image could not be read or scored, {_NOT_CALLED}.",
-            )
-        )
+        flags.append(Flag("unreadable_parts", f"Parts of the image could not be read or scored, {_NOT_CALLED}."))
     return flags

@@ -37,11 +37,6 @@ class LayerWeights:
     """Its type as Keras writes it (``depthwise_conv2d``); empty where the format does not tell."""
     arrays: tuple[Array, ...]
 
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of its arrays."""
-        return tuple(array.shape for array in self.arrays)
-
 
 def read_layers(path: Path) -> list[LayerWeights]:
     """All layers with weights, in the order of the network that wrote them.
@@ -140,7 +135,8 @@ class _Reader:
         return array
 
     def _names(self, group: Any, attribute: str, most: int) -> list[str]:
-        if group.attrs.get_id(attribute).shape not in [(n,) for n in range(most + 1)]:
+        shape = group.attrs.get_id(attribute).shape
+        if shape is None or len(shape) != 1 or shape[0] > most:
             raise self._refused(f"a list of names ({attribute}) that is none")
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]
         if any(not name or name.startswith(("/", ".")) or "/." in name for name in names):

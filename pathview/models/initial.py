@@ -11,6 +11,7 @@ from typing import Any
 
 from pathview.errors import ModelError
 from pathview.models.h5 import Array, LayerWeights, read_layers
+from pathview.models.keras_backend import set_weights, weight_shapes
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
 from pathview.models.weights import WEIGHTS, read_manifest, read_weights
@@ -33,13 +34,11 @@ def start_from(model: Any, recipe: Recipe, path: Path) -> list[str]:
 def _carry_over(model: Any, recipe: Recipe, folder: Path) -> list[str]:
     """All weights of a trained model whose network is the same."""
     manifest = read_manifest(folder)
-    shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
     try:
-        tensors = read_weights(folder, manifest, shapes)
+        tensors = read_weights(folder, manifest, weight_shapes(model))
     except ModelError as error:
         raise ModelError(f"{recipe.name} cannot start from {manifest.recipe.name}: {error}") from error
-    for weight in model.weights:
-        weight.assign(tensors[weight.path])
+    set_weights(model, tensors)
     return []
 
 

@@ -7,7 +7,7 @@ would stall the window's process.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,14 @@ def _with_weights(folder: Path, manifest: Manifest) -> KerasNetwork:
     return KerasNetwork(model, manifest.recipe, manifest.sha256)
 
 
+def compiled(model: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of a batch of a model's images, traced once for batches of any size."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)]
+    return tf.function(function, input_signature=signature, autograph=False)
+
+
 class KerasNetwork:
     """See :class:`pathview.models.backend.Network`."""
 
@@ -104,14 +112,8 @@ class KerasNetwork:
         self.runtime = f"Keras {keras.__version__} on TensorFlow {tf.__version__}"
         self.device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         self._model = model
-        self._forward = self._compiled(lambda images: model(images, training=False))
+        self._forward = compiled(model, lambda images: model(images, training=False))
         self._gradcams: dict[tuple[str, ...], Any] = {}
-
-    def _compiled(self, function: Any) -> Any:
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec([None, *self._model.input_shape[1:]], tf.float32)]
-        return tf.function(function, input_signature=signature, autograph=False)
 
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
@@ -143,7 +145,7 @@ class KerasNetwork:
         """
         key = tuple(layers)
         if key not in self._gradcams:
-            self._gradcams[key] = self._compiled(self._gradcam_function(key))
+            self._gradcams[key] = compiled(self._model, self._gradcam_function(key))
         maps = self._gradcams[key](images)
         return {name: np.asarray(values, np.float32) for name, values in zip(key, maps, strict=True)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from pathview.errors import RecipeError
 from pathview.models.backend import Batch
+from pathview.models.keras_backend import compiled
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,6 +30,7 @@ class Extractor:
         """The layer whose map is pooled for the head."""
         return str(self._model.get_layer("pooled").input._keras_history.operation.name)
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all weights below the head: equal features come from equal digests."""
         digest = hashlib.sha256()
@@ -41,22 +44,17 @@ class Extractor:
 
     def pooled(self, images: Batch, layers: Sequence[str], pooling: str) -> list[Floats]:
         """Mean or largest value of each channel of layers' maps, all layers in one pass: float32 [n, channels]."""
-        key = (pooling, *layers)
-        if key not in self._compiled:
-            outputs = [self._layer(name).output for name in layers]
-            self._compiled[key] = self._function(outputs, pooling)
-        return [np.asarray(values, np.float32) for values in self._compiled[key](images)]
+        return self._read(images, layers, pooling)
 
     def columns(self, images: Batch, layer: str) -> Floats:
         """The feature vector at each place of a layer's map: float32 [n, places, channels]."""
-        (values,) = self._mapped(images, layer)
-        array = np.asarray(values, np.float32)
-        return array.reshape(len(array), -1, array.shape[-1])
+        (values,) = self._read(images, [layer])
+        return values.reshape(len(values), -1, values.shape[-1])
 
     def head_input(self, images: Batch) -> Floats:
         """What the head sees, whatever the pooling: float32 [n, features]."""
-        (values,) = self._mapped(images, "pooled")
-        return np.asarray(values, np.float32)
+        (values,) = self._read(images, ["pooled"])
+        return values
 
     def set_centres(self, centres: Floats) -> None:
         """Give a VLAD its centres: float32 [clusters, channels]."""
@@ -73,11 +71,12 @@ class Extractor:
             raise RecipeError(f"{self._model.name} has dense layers before its scores; a linear fit needs none.")
         layer.set_weights([kernel, bias])
 
-    def _mapped(self, images: Batch, layer: str) -> Any:
-        key = ("", layer)
+    def _read(self, images: Batch, layers: Sequence[str], pooling: str = "") -> list[Floats]:
+        """Outputs of layers, their maps reduced as ``pooling`` says (empty: as they are)."""
+        key = (pooling, *layers)
         if key not in self._compiled:
-            self._compiled[key] = self._function([self._layer(layer).output], "")
-        return self._compiled[key](images)
+            self._compiled[key] = self._function([self._layer(name).output for name in layers], pooling)
+        return [np.asarray(values, np.float32) for values in self._compiled[key](images)]
 
     def _layer(self, name: str) -> Any:
         found = next((layer for layer in self._model.layers if layer.name == name), None)
@@ -87,7 +86,6 @@ class Extractor:
 
     def _function(self, outputs: list[Any], pooling: str) -> Any:
         import keras
-        import tensorflow as tf
         from keras import ops
 
         tapped = keras.Model(self._model.inputs[0], outputs)
@@ -100,5 +98,4 @@ class Extractor:
                 return maps
             return [reduce(one, axis=(1, 2)) if len(one.shape) == 4 else one for one in maps]
 
-        signature = [tf.TensorSpec([None, *self._model.input_shape[1:]], tf.float32)]
-        return tf.function(run, input_signature=signature, autograph=False)
+        return compiled(self._model, run)

@@ -63,7 +63,7 @@ def evaluate_model(
     where = {**network.recipe.training.validate_where, **request.where}
     known = {column for sample in dataset.samples for column in sample.attributes}
     dataset = dataset.where({c: v for c, v in where.items() if c in known or c in request.where})
-    columns = {"patient"} | {column for sample in dataset.samples for column in sample.attributes}
+    columns = known | {"patient"}
     if request.by and request.by not in columns:
         raise DataError(f"{dataset.name} has no column {request.by!r}; it has {', '.join(sorted(columns))}.")
     found = assess(network, request.model_folder, dataset, request.part, settings, progress, cancel, request.by)

@@ -7,7 +7,6 @@ full image, with ``_1`` for its first abnormality), and that a mask is as large 
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pathview.errors import DataError, ImageError
 from pathview.geometry import Size
 from pathview.images.dicom import open_dicom
 from pathview.settings import Settings
-from pathview.training.samples import Sample
+from pathview.training.samples import Sample, read_table
 
 _COLUMNS = ("patient_id", "pathology", "image file path", "ROI mask file path")
 _PATHOLOGY = {"MALIGNANT": 1, "BENIGN": 0, "BENIGN_WITHOUT_CALLBACK": 0}
@@ -79,7 +78,7 @@ def _images(tables: Iterable[Path]) -> list[_Image]:
     images: dict[str, _Image] = {}
     for table in tables:
         part = "test" if "test" in table.name else "train"
-        for row in _rows(table):
+        for row in read_table(table, _COLUMNS, "it is no table of CBIS-DDSM"):
             name = row["image file path"].split("/")[0]
             pathology = row["pathology"]
             if pathology not in _PATHOLOGY:
@@ -89,18 +88,6 @@ def _images(tables: Iterable[Path]) -> list[_Image]:
             image.labels.append(_PATHOLOGY[pathology])
             image.regions.append(row["ROI mask file path"].split("/")[0])
     return list(images.values())
-
-
-def _rows(table: Path) -> list[dict[str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            absent = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-            if absent:
-                raise DataError(f"{table.name} has no column {absent[0]!r}; it is no table of CBIS-DDSM.")
-            return [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table.name} cannot be read as a table (csv, UTF-8).") from error
 
 
 def _full(image: _Image, path: Path, places: dict[str, list[Path]], settings: Settings) -> list[Sample]:

@@ -6,7 +6,6 @@ IDC folder of patients; folders named by class; or a csv with ``file, patient, l
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.breakhis import read_breakhis
 from pathview.training.cbis import read_cbis, tables_of
-from pathview.training.samples import Dataset, Sample
+from pathview.training.samples import Dataset, Sample, read_table
 
 LABELS_FILE = "labels.csv"
 _NUMBERED = {"0": 0, "1": 1}
@@ -123,11 +122,6 @@ def _from_csv(path: Path, classes: Sequence[str]) -> Dataset:
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if "file" not in (reader.fieldnames or ()):
-                raise DataError(f"{path.name} has no column 'file'; it needs file, patient and label (or masks).")
-            return {row["file"]: {k: (v or "").strip() for k, v in row.items() if k} for row in reader}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error
+    """Rows of a label table by file."""
+    rows = read_table(path, ("file",), "it needs file, patient and label (or masks)")
+    return {row["file"]: row for row in rows}

@@ -151,26 +151,13 @@ def color_baseline(
 
 
 def report(
-    model: str,
-    scored: Scored,
-    baselines: Mapping[str, Scored],
-    extra: Mapping[str, object] | None = None,
-    metric_names: Sequence[str] | None = None,
+    model: str, scored: Scored, baselines: Mapping[str, Scored], extra: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """The object that ``pathview evaluate`` prints."""
-    figures = metrics(scored)
-    spans = intervals(scored)
-
-    def rounded(values: Mapping[str, float]) -> dict[str, float]:
-        return {name: round(value, 4) for name, value in values.items() if not metric_names or name in metric_names}
-
     return {
         "model": model,
-        "n_images": len(scored.labels),
-        "n_patients": len(np.unique(scored.patients)),
-        "metrics": rounded(figures),
-        "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in spans.items()},
-        "baselines": {name: rounded(metrics(base)) for name, base in baselines.items()},
+        **_figures(scored),
+        "baselines": {name: _rounded(metrics(base)) for name, base in baselines.items()},
         "confusion": confusion(scored),
         **(extra or {}),
     }
@@ -180,19 +167,23 @@ def by_groups(scored: Scored, groups: Sequence[str]) -> dict[str, dict[str, obje
     """Figures of each group of images, named by what ``groups`` says of each image."""
     names = np.array(groups)
     return {
-        str(name): _one_group(scored.take(np.asarray(np.flatnonzero(names == name), np.intp)))
+        str(name): _figures(scored.take(np.asarray(np.flatnonzero(names == name), np.intp)))
         for name in np.unique(names)
     }
 
 
-def _one_group(scored: Scored) -> dict[str, object]:
-    spans = intervals(scored)
+def _figures(scored: Scored) -> dict[str, object]:
+    """How many images and patients, what was reached on them, and the intervals."""
     return {
         "n_images": len(scored.labels),
         "n_patients": len(np.unique(scored.patients)),
-        "metrics": {name: round(value, 4) for name, value in metrics(scored).items()},
-        "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in spans.items()},
+        "metrics": _rounded(metrics(scored)),
+        "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in intervals(scored).items()},
     }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
 
 
 def shortcomings(figures: Mapping[str, Any]) -> list[str]:

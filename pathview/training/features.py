@@ -40,7 +40,7 @@ def pooled_features(
     cancel: CancelToken,
 ) -> dict[str, Floats]:
     """Features of each layer, float32 [n, channels]; computed in one pass over the images that the cache lacks."""
-    kinds = {layer: f"{extractor.digest()} {layer} {pooling}" for layer in layers}
+    kinds = {layer: f"{extractor.digest} {layer} {pooling}" for layer in layers}
 
     def run(images: Floats) -> list[Floats]:
         return extractor.pooled(images, layers, pooling)
@@ -57,7 +57,7 @@ def head_features(
     cancel: CancelToken,
 ) -> Floats:
     """What the head sees of each image, float32 [n, features]; ``kind`` names the pooling, centres and all."""
-    kinds = {"head": f"{extractor.digest()} {kind}"}
+    kinds = {"head": f"{extractor.digest} {kind}"}
     return _cached(loaded, kinds, lambda images: [extractor.head_input(images)], cache, progress, cancel)["head"]
 
 

@@ -198,9 +198,8 @@ def _refit(
     last = fitted.best_epoch if spec.early_stopping else None
     epochs = request.epochs or spec.epochs
     folder = request.out / "refit"
-    fit_request = FitRequest(
-        request.recipe, epochs, request.seed, folder, request.resume, request.start.file, None, last
-    )
+    start = request.start.file
+    fit_request = FitRequest(request.recipe, epochs, request.seed, folder, request.resume, start, last_epoch=last)
     return fit(fit_request, TrainingBatches(loaded, request.recipe, request.seed), None, on_epoch, progress, cancel)
 
 

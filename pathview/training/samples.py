@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,3 +59,25 @@ class Dataset:
     def patients(self) -> tuple[str, ...]:
         """Sorted keys of the patients that are known."""
         return tuple(sorted({sample.patient for sample in self.samples if sample.patient is not None}))
+
+
+def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, str]]:
+    """Rows of a csv by column, blanks around the cells taken off.
+
+    Args:
+        path: the file, UTF-8.
+        columns: that it must have.
+        need: what to say where one is missing, without a full stop.
+
+    Raises:
+        DataError: unreadable, or without one of the columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            absent = [column for column in columns if column not in (reader.fieldnames or ())]
+            if absent:
+                raise DataError(f"{path.name} has no column {absent[0]!r}; {need}.")
+            return [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error

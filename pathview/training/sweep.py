@@ -26,7 +26,7 @@ from pathview.training.dataset import read_dataset
 from pathview.training.evaluate import Scored, report
 from pathview.training.features import fit_svm, pooled_features, softmax
 from pathview.training.linear import feature_cache
-from pathview.training.parts import split_of
+from pathview.training.parts import parts_of, split_of
 from pathview.training.start import Start
 
 _FOLDS = 5
@@ -60,8 +60,8 @@ def sweep(
         raise DataError(f"{recipe.name} outlines regions; a sweep compares classifiers.")
     dataset = read_dataset(request.data, recipe, settings)
     split = split_of(dataset, recipe, request.seed)
-    wanted = {*split.train, *split.validation}
-    samples = [sample for sample in dataset.samples if sample.patient in wanted]
+    parts = parts_of(dataset, split, recipe)
+    samples = [*parts.train, *parts.validation]
     loaded, _ = load_samples(samples, recipe, settings, part_of(progress, 0, 3, "images"), cancel)
     labels = np.array([one.label for one in loaded], np.intp)
     patients = scoring.patients_of([one.sample for one in loaded])
@@ -75,6 +75,7 @@ def sweep(
         Extractor(model), loaded, layers, request.pooling, feature_cache(settings), part_of(progress, 1, 3), cancel
     )
     baselines = scoring.patch_baselines(loaded, [], labels)
+    extra = {"data": dataset.name, "folds": len(folds), "left_out": left_out}
     rows = []
     for layer in layers:
         checkpoint(cancel)
@@ -82,14 +83,7 @@ def sweep(
         scored = Scored(patients, labels, scores, scores >= recipe.decision.threshold)
         depth = offered.index(layer) + 1 if layer in offered else None
         facts = {"layer": layer, "depth": depth, "features": found[layer].shape[1], "pooling": request.pooling}
-        rows.append(
-            {
-                **facts,
-                **report(
-                    recipe.name, scored, baselines, {"data": dataset.name, "folds": len(folds), "left_out": left_out}
-                ),
-            }
-        )
+        rows.append({**facts, **report(recipe.name, scored, baselines, extra)})
     return rows
 
 

@@ -27,7 +27,7 @@ from tests.makers import tiny_cnn_recipe, write_patch_folder
 
 
 def svm_recipe(**options) -> Recipe:
-    network = {"name": "mobilenet", "options": {"last": 3, **options}}
+    network = {"name": "mobilenet", "options": {"layer": "conv_pw_3_relu", **options}}
     size = {"height": 50, "width": 50, "channels": 3}
     training = {"method": "svm", "loss": "hinge", "frozen": ["conv"]}
     return Recipe.model_validate(
@@ -83,7 +83,7 @@ def test_that_features_come_from_the_cache_the_second_time(loaded, cache: Featur
 
 
 def test_that_other_weights_are_other_features(loaded) -> None:
-    digests = {Extractor(started(svm_recipe(), seed, None)).digest() for seed in (1, 1, 2)}
+    digests = {Extractor(started(svm_recipe(), seed, None)).digest for seed in (1, 1, 2)}
     assert len(digests) == 2
 
 

@@ -55,12 +55,8 @@ class ModelChoice(QComboBox):
         words = model.recipe.title if model.folder else f"{model.recipe.title}: not trained yet"
         self.addItem(words, model.name)
         index = self.count() - 1
-        tip = (
-            model.recipe.summary
-            if model.folder
-            else f"{model.recipe.summary} Train it: pathview train --recipe {model.name}."
-        )
-        self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+        how = "" if model.folder else f" Train it: pathview train --recipe {model.name}."
+        self.setItemData(index, model.recipe.summary + how, Qt.ItemDataRole.ToolTipRole)
         items = self.model()
         if model.folder is None and isinstance(items, QStandardItemModel):
             items.item(index).setEnabled(False)

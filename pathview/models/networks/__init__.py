@@ -44,9 +44,8 @@ NETWORKS: dict[str, Network] = {
         mobilenet_unet.MobileNetUnetOptions, mobilenet_unet.build, mobilenet.BACKBONE, imagenet="mobilenet"
     ),
     "idc-cnn": Network(idc_cnn.IdcCnnOptions, idc_cnn.build),
-    "mobilenet": Network(mobilenet.MobileNetOptions, mobilenet.build, mobilenet.BACKBONE, imagenet="mobilenet"),
-    "vgg16": Network(HeadOptions, vgg.build16, vgg.BACKBONE, imagenet="vgg16"),
-    "vgg19": Network(HeadOptions, vgg.build19, vgg.BACKBONE, imagenet="vgg19"),
+    "mobilenet": Network(HeadOptions, mobilenet.build, mobilenet.BACKBONE, imagenet="mobilenet"),
+    "vgg16": Network(HeadOptions, vgg.build, vgg.BACKBONE, imagenet="vgg16"),
     "vgg19-dense": Network(
         vgg.DenseVggOptions, vgg.build_dense, (*vgg.BACKBONE, *vgg.DENSE), vgg.DENSE, imagenet="vgg19"
     ),

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from pathview.models.networks.base import HeadOptions, InputShape, as_imagenet, image_input, with_head
 
 BACKBONE = ("conv1", "conv_")
 """How the names of MobileNet's own layers begin."""
 
 
-class MobileNetOptions(HeadOptions):
-    """``last``: the backbone ends after this pointwise convolution (13 in all)."""
-
-    last: int = Field(13, ge=1, le=13)
-
-
-def build(options: MobileNetOptions, shape: InputShape, classes: int) -> Any:
+def build(options: HeadOptions, shape: InputShape, classes: int) -> Any:
     """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
     inputs, pixels = image_input(shape)
     down = backbone(as_imagenet(pixels, shape.channels, "-1..1"))
-    features = down.get_layer(f"conv_pw_{options.last}_relu").output
-    return with_head(inputs, features, options, classes, "mobilenet")
+    return with_head(inputs, down.output, options, classes, "mobilenet")
 
 
 def backbone(pixels: Any) -> Any:

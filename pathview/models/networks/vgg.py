@@ -19,20 +19,11 @@ class DenseVggOptions(Options):
     width: int = Field(4096, ge=1)
 
 
-def build16(options: HeadOptions, shape: InputShape, classes: int) -> Any:
-    """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
-    return _build(16, options, shape, classes)
-
-
-def build19(options: HeadOptions, shape: InputShape, classes: int) -> Any:
-    """An untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
-    return _build(19, options, shape, classes)
-
-
-def _build(depth: int, options: HeadOptions, shape: InputShape, classes: int) -> Any:
+def build(options: HeadOptions, shape: InputShape, classes: int) -> Any:
+    """VGG16, an untrained ``keras.Model``: [n, h, w, 1 or 3] in 0..1 to [n, classes] in 0..1."""
     inputs, pixels = image_input(shape)
-    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), depth)
-    return with_head(inputs, x, options, classes, f"vgg{depth}")
+    x = blocks(as_imagenet(pixels, shape.channels, "bgr means"), 16)
+    return with_head(inputs, x, options, classes, "vgg16")
 
 
 def build_dense(options: DenseVggOptions, shape: InputShape, classes: int) -> Any:
