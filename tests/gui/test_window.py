@@ -368,6 +368,9 @@ def test_that_a_missing_pixel_size_is_asked_for_and_used(qtbot, make_window, tmp
     window.actions_by_id["analyse_case"].trigger()
     idle(qtbot, window)
     assert window.ai._size_row.isVisible()
+    box = window.ai._pixel_size
+    room = box.lineEdit().width()  # without its arrows, a styled box leaves the text a single pixel
+    assert room > box.fontMetrics().horizontalAdvance(box.text())
     window.ai._pixel_size.setValue(1.5)
     window.ai._state_size.click()
     idle(qtbot, window)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import QLocale
 from PySide6.QtGui import QValidator
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox
+from PySide6.QtWidgets import QDoubleSpinBox
 
 
 class DecimalBox(QDoubleSpinBox):
     """``0,26`` is 0.26; otherwise Qt would drop the comma, and 26 would stand there."""
 
     def __init__(self) -> None:
-        """Without arrows: a pixel size is typed."""
+        """At 0, as Qt's own."""
         super().__init__()
         self.setLocale(QLocale.c())
         self.setGroupSeparatorShown(False)
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """See :class:`QDoubleSpinBox`."""
