@@ -47,6 +47,9 @@ class Settings:
     slide_region_pixels: int = 64 * 2**20
     """Largest region read from a slide at once; larger ones are read at a coarser level."""
 
+    runtime: str = field(default_factory=lambda: os.environ.get("PATHVIEW_RUNTIME") or "auto")
+    """What computes scores: one of :data:`pathview.models.runtimes.RUNTIMES`; ``PATHVIEW_RUNTIME`` names another."""
+
     cancel_grace_s: float = 1.0
     """How long a cancelled child may take to reach a checkpoint before it is ended and restarted."""
 
@@ -64,6 +67,11 @@ class Settings:
     def model_dirs(self) -> tuple[Path, ...]:
         """Folders of weights, the bundled ones first."""
         return (self.resources / "models", self.data_dir / "models")
+
+    @property
+    def converted_dir(self) -> Path:
+        """Networks as the fast runtimes read them, by hash; losing it costs seconds."""
+        return self.data_dir / "cache" / "networks"
 
     @property
     def log_path(self) -> Path:

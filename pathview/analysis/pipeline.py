@@ -19,6 +19,7 @@ from pathview.images.formats import open_image
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
+from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_manifest, read_seen
 from pathview.results.mask import measure
 from pathview.results.result import AnalysisResult, Provenance, ScoreMap
@@ -56,7 +57,7 @@ def analyse_path(
         digests = file_digests(path)
         checkpoint(cancel)
         progress(Progress(5, 100, "loading the network"))
-        network = _network(request.model_folder, read_manifest(request.model_folder).sha256)
+        network = _network(request.model_folder, read_manifest(request.model_folder).sha256, settings)
         seen = _seen_part(read_seen(request.model_folder), digests)
         checkpoint(cancel)
         return analyse(source, network, request, combined(digests), seen, progress, cancel, started)
@@ -118,7 +119,7 @@ def explain_path(
     """
     source = open_image(path, settings, request.mpp_um)
     try:
-        network = _network(request.model_folder, read_manifest(request.model_folder).sha256)
+        network = _network(request.model_folder, read_manifest(request.model_folder).sha256, settings)
         layers = chosen_layers(network, request.explain)
         return look_at(source, network, request.frame).heatmaps(layers, progress, cancel)
     finally:
@@ -126,11 +127,9 @@ def explain_path(
 
 
 @lru_cache(maxsize=4)
-def _network(folder: Path, sha256: str) -> Network:
+def _network(folder: Path, sha256: str, settings: Settings) -> Network:
     """A loaded network, kept in this process; ``sha256`` makes a replaced model a new entry."""
-    from pathview.models.keras_backend import load_network
-
-    return load_network(folder)
+    return open_network(folder, settings)
 
 
 def _seen_part(seen: Seen, digests: tuple[str, ...]) -> str | None:
@@ -148,7 +147,7 @@ def _provenance(network: Network, request: AnalysisRequest, image_sha256: str) -
         app_version=__version__,
         runtime=network.runtime,
         device=network.device,
-        precision="float32",
+        precision=network.precision,
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         settings={
             "frame": request.frame,

@@ -37,6 +37,11 @@ class Network(Protocol):
         """Where it computes."""
         ...
 
+    @property
+    def precision(self) -> str:
+        """Of the numbers that it computes in."""
+        ...
+
     def predict(self, images: Batch) -> Batch:
         """Scores of a batch, compiled.
 

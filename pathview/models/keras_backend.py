@@ -16,9 +16,10 @@ import numpy as np
 
 from pathview.models.backend import Batch
 from pathview.models.freezing import freeze
+from pathview.models.joins import parted
 from pathview.models.networks import NETWORKS, InputShape
 from pathview.models.recipe import Recipe
-from pathview.models.weights import Manifest, Tensors, read_manifest, read_weights
+from pathview.models.weights import Tensors, read_manifest, read_weights
 
 
 @cache
@@ -82,10 +83,6 @@ def load_network(folder: Path) -> KerasNetwork:
         ModelError: missing, damaged, swapped or misfitting weights.
     """
     manifest = read_manifest(folder)
-    return _with_weights(folder, manifest)
-
-
-def _with_weights(folder: Path, manifest: Manifest) -> KerasNetwork:
     model = build(manifest.recipe)
     set_weights(model, read_weights(folder, manifest, weight_shapes(model)))
     return KerasNetwork(model, manifest.recipe, manifest.sha256)
@@ -111,13 +108,18 @@ class KerasNetwork:
         self.weights_sha256 = weights_sha256
         self.runtime = f"Keras {keras.__version__} on TensorFlow {tf.__version__}"
         self.device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        self.precision = "float32"
         self._model = model
-        self._forward = compiled(model, lambda images: model(images, training=False))
+        self.forward = compiled(model, lambda images: model(images, training=False))
         self._gradcams: dict[tuple[str, ...], Any] = {}
 
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
-        return np.asarray(self._forward(images), np.float32)
+        return np.asarray(self.forward(images), np.float32)
+
+    def layer_names(self) -> tuple[str, ...]:
+        """All layers, first to last."""
+        return tuple(layer.name for layer in self._model.layers)
 
     def explainable_layers(self) -> tuple[str, ...]:
         """See :class:`pathview.models.backend.Network`."""
@@ -153,8 +155,8 @@ class KerasNetwork:
         import keras
         import tensorflow as tf
 
-        names = (*layers, "logits")
-        tapped = keras.Model(self._model.inputs[0], [self._model.get_layer(name).output for name in names])
+        outputs = parted(self._model, layers)
+        tapped = keras.Model(self._model.inputs[0], [outputs[name] for name in (*layers, "logits")])
 
         def maps(images: Any) -> list[Any]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -15,12 +15,13 @@ from pathview.errors import DataError, OutputError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Network
-from pathview.models.keras_backend import load_network
+from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_seen
 from pathview.settings import Settings
 from pathview.training import scoring
 from pathview.training.dataset import read_dataset
-from pathview.training.evaluate import Scored, by_groups, report
+from pathview.training.evaluate import by_groups, report
+from pathview.training.predictions import AnyScored, scored_as
 from pathview.training.samples import Dataset, Sample
 
 Part = Literal["unseen", "all", "train", "validation", "test"]
@@ -47,7 +48,7 @@ class Assessment:
 
     report: dict[str, object]
     notices: tuple[str, ...]
-    scored: Scored
+    scored: AnyScored
 
 
 def evaluate_model(
@@ -58,7 +59,7 @@ def evaluate_model(
     Raises:
         PathViewError: model or data cannot be used, or the output not written.
     """
-    network = load_network(request.model_folder)
+    network = open_network(request.model_folder, settings)
     dataset = read_dataset(request.data, network.recipe, settings)
     where = {**network.recipe.training.validate_where, **request.where}
     known = {column for sample in dataset.samples for column in sample.attributes}
@@ -73,16 +74,11 @@ def evaluate_model(
 
 
 def _write(out: Path, found: Assessment) -> None:
-    scored = found.scored
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text(json.dumps(found.report, indent=1) + "\n", encoding="utf-8")
         with (out / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["patient", "label", "score", "called", "dice"])
-            dices = scored.dice if scored.dice is not None else [""] * len(scored.labels)
-            for row in zip(scored.patients, scored.labels, scored.scores, scored.called, dices, strict=True):
-                writer.writerow([row[0], int(row[1]), f"{row[2]:.6g}", int(row[3]), row[4]])
+            csv.writer(file).writerows(found.scored.rows())
     except OSError as error:
         raise OutputError(f"The evaluation cannot be written to {out}: {error.strerror}.") from error
 
@@ -148,6 +144,8 @@ def evaluate_samples(
     """Figures on ``samples``; baselines that need fitting are fitted on ``reference``."""
     extra: dict[str, object] = {"data": data_name, "part": part, "left_out": notices}
     recipe = network.recipe
+    scored: AnyScored
+    baselines: Mapping[str, AnyScored]
     if recipe.task == "segmentation":
         found, problems = scoring.segment_samples(network, samples, settings, progress, cancel)
         if not found:
@@ -163,14 +161,14 @@ def evaluate_samples(
         loaded, problems = scoring.load_for_scoring(samples, recipe, settings, progress, cancel)
         if not loaded:
             raise DataError(f"No image of {data_name} can be scored: {problems[0]}")
-        scores = scoring.classify_samples(network, loaded, progress, cancel)
-        labels = np.array([one.label for one in loaded], np.intp)
-        patients = scoring.patients_of([one.sample for one in loaded])
-        scored = Scored(patients, labels, scores, scores >= recipe.decision.threshold)
-        fitted_on = scoring.load_for_scoring(reference, recipe, settings, progress, cancel)[0] if reference else []
-        baselines = scoring.patch_baselines(loaded, fitted_on, labels)
-        extra["threshold"] = recipe.decision.threshold
+        probabilities = scoring.classify_samples(network, loaded, progress, cancel)
         used = [one.sample for one in loaded]
+        patients, labels = scoring.patients_of(used), scoring.labels_of(loaded)
+        scored = scored_as(patients, labels, probabilities, recipe.classes, recipe.decision.threshold)
+        fitted_on = scoring.load_for_scoring(reference, recipe, settings, progress, cancel)[0] if reference else []
+        baselines = scoring.patch_baselines(loaded, fitted_on, recipe.classes)
+        extra["threshold"] = recipe.decision.threshold
+        scores = probabilities[:, -1]
         extra["not_sure"] = int(((scores >= recipe.decision.lower) & (scores < recipe.decision.upper)).sum())
     notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
     extra["left_out"] = notices

@@ -40,6 +40,7 @@ class ConstantNetwork:
     weights_sha256: str = ""
     runtime: str = "none"
     device: str = "none"
+    precision: str = "float32"
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         shape = images.shape[:3] if self.recipe.task == "segmentation" else images.shape[:1]

@@ -31,7 +31,8 @@ def vlad_layer() -> Any:
             channels = maps.shape[-1]
             x = ops.reshape(maps, (ops.shape(maps)[0], -1, channels))
             distances = ops.sum(self.centres**2, axis=-1) - 2 * ops.matmul(x, ops.transpose(self.centres))
-            nearest = ops.one_hot(ops.argmin(distances, axis=-1), self.clusters, dtype=x.dtype)
+            index = ops.top_k(-distances, k=1)[1][..., 0]  # Keras' argmin plays with bits, which ONNX cannot
+            nearest = ops.one_hot(index, self.clusters, dtype=x.dtype)
             assigned = ops.transpose(nearest, (0, 2, 1))
             sums = ops.matmul(assigned, x) - ops.sum(assigned, axis=-1, keepdims=True) * self.centres
             vector = ops.reshape(sums, (ops.shape(maps)[0], self.clusters * channels))

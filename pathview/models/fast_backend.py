@@ -1,0 +1,112 @@
+"""ONNX Runtime, and OpenVINO on the same file: scores without TensorFlow, which takes seconds to start.
+
+Gradients stay with the reference: it is loaded when the first heat map is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pathview.models.backend import Batch
+from pathview.models.converted import Converted, converted
+from pathview.models.keras_backend import KerasNetwork, load_network
+from pathview.models.weights import Manifest
+
+PROVIDERS = {"CUDAExecutionProvider": "GPU", "DmlExecutionProvider": "GPU", "CPUExecutionProvider": "CPU"}
+"""What ONNX Runtime may compute on, the best first."""
+
+
+class Engine:
+    """One runtime with one graph: what it is, and what computes a batch."""
+
+    def __init__(self, runtime: str, device: str, precision: str, run: Callable[[Batch], Any]) -> None:
+        self.runtime = runtime
+        self.device = device
+        self.precision = precision
+        self.run = run
+
+
+def best_providers(offered: Sequence[str]) -> list[str]:
+    """Those of the offered providers that the program uses, the best first."""
+    return [name for name in PROVIDERS if name in offered]
+
+
+def onnx_engine(graph: bytes) -> Engine:
+    """ONNX Runtime in single precision, on a GPU where the installed package knows one (on Windows: DirectML)."""
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    chosen = best_providers(onnxruntime.get_available_providers())
+    if chosen[0] == "DmlExecutionProvider":  # which asks for both
+        options.enable_mem_pattern = False
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    session = onnxruntime.InferenceSession(graph, options, providers=chosen)
+    name = session.get_inputs()[0].name
+    return Engine(
+        f"ONNX Runtime {onnxruntime.__version__}",
+        PROVIDERS[session.get_providers()[0]],
+        "float32",
+        lambda images: session.run(None, {name: images})[0],
+    )
+
+
+def openvino_engine(graph: bytes, precision: str) -> Engine:
+    """OpenVINO, which on some processors takes bfloat16 unless it is told.
+
+    Args:
+        graph: ONNX.
+        precision: ``float32`` or ``bfloat16``.
+    """
+    import openvino
+
+    core = openvino.Core()
+    hints = {
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = core.compile_model(core.read_model(BytesIO(graph)), "CPU", hints)
+    version = openvino.get_version().split("-")[0]
+    return Engine(f"OpenVINO {version}", "CPU", precision, lambda images: compiled(images)[0])
+
+
+class FastNetwork:
+    """See :class:`pathview.models.backend.Network`."""
+
+    def __init__(self, folder: Path, manifest: Manifest, cache: Path, engine: Callable[[bytes], Engine]) -> None:
+        """Load the converted network, converting it if this is the first time."""
+        self.recipe = manifest.recipe
+        self.weights_sha256 = manifest.sha256
+        self._folder = folder
+        made: Converted = converted(manifest, "", cache, lambda: self._reference)
+        self._facts = made.facts
+        self._engine = engine(made.graph)
+        self.runtime, self.device = self._engine.runtime, self._engine.device
+        self.precision = self._engine.precision
+
+    @cached_property
+    def _reference(self) -> KerasNetwork:
+        return load_network(self._folder)
+
+    def predict(self, images: Batch) -> Batch:
+        """See :class:`pathview.models.backend.Network`."""
+        return np.asarray(self._engine.run(np.ascontiguousarray(images)), np.float32)
+
+    def explainable_layers(self) -> tuple[str, ...]:
+        """See :class:`pathview.models.backend.Network`."""
+        return self._facts.layers
+
+    def can_explain(self, layer: str) -> bool:
+        """See :class:`pathview.models.backend.Network`."""
+        return layer in self._facts.mapped
+
+    def gradcam(self, images: Batch, layers: Sequence[str]) -> dict[str, Batch]:
+        """See :class:`pathview.models.backend.Network`."""
+        return self._reference.gradcam(images, layers)
