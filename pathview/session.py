@@ -37,6 +37,8 @@ class AnalyseOptions:
     explain: str | None = None
     frame: int = 0
     mpp_um: float | None = None
+    stride: int | None = None
+    """See :func:`pathview.analysis.looks.look_at`."""
     by_kind: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,7 +117,12 @@ class Session:
             name = model.name
             folder = require_weights(model)
             request = AnalysisRequest(
-                folder.absolute(), options.threshold, options.explain, options.frame, options.mpp_um
+                folder.absolute(),
+                options.threshold,
+                options.explain,
+                options.frame,
+                options.mpp_um,
+                options.stride,
             )
             outcome: Outcome = self.engine.run(
                 analyse_path, path, request, self.settings, progress=progress, cancel=cancel

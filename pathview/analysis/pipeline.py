@@ -39,6 +39,8 @@ class AnalysisRequest:
     """The one frame to analyse, counted from 0."""
     mpp_um: float | None = None
     """A pixel size that the user states."""
+    stride: int | None = None
+    """See :func:`pathview.analysis.looks.look_at`."""
 
 
 def analyse_path(
@@ -82,7 +84,7 @@ def analyse(
     layers = chosen_layers(network, request.explain)
     parts = 2 if layers else 1
     try:
-        look = look_at(source, network, request.frame)
+        look = look_at(source, network, request.frame, request.stride)
         probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
     except NotAnalysable as error:
         raise NotAnalysable(f"{info.path.name} is not analysed: {error}.") from error
@@ -104,7 +106,7 @@ def analyse(
         spacing=info.spacing,
         mask=mask,
         heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
-        provenance=_provenance(network, request, image_sha256),
+        provenance=_provenance(network, request, look.stride, image_sha256),
         seconds=time.perf_counter() - started,
     )
 
@@ -138,7 +140,7 @@ def _seen_part(seen: Seen, digests: tuple[str, ...]) -> str | None:
     return next((part for part in ("train", "validation", "test") if part in parts), None)
 
 
-def _provenance(network: Network, request: AnalysisRequest, image_sha256: str) -> Provenance:
+def _provenance(network: Network, request: AnalysisRequest, stride: int | None, image_sha256: str) -> Provenance:
     return Provenance(
         image_sha256=image_sha256,
         recipe=network.recipe.name,
@@ -152,6 +154,7 @@ def _provenance(network: Network, request: AnalysisRequest, image_sha256: str) -
         settings={
             "frame": request.frame,
             "mpp_um": request.mpp_um,
+            "stride": stride,
             "input": [network.recipe.input.height, network.recipe.input.width],
             "layers": list(network.explainable_layers()),
             "caution": network.recipe.caution,

@@ -21,8 +21,8 @@ from pathview.results.result import FloatMap, ScoreMap
 
 TILE_BATCH = 4
 PATCH_BATCH = 128
-_GLASS_GRAY = 220
-_GLASS_SHARE = 0.95
+GLASS_GRAY = 220
+GLASS_SHARE = 0.95
 
 
 def as_input(pixels: npt.NDArray[np.uint8]) -> Batch:
@@ -34,11 +34,12 @@ def positive_score(scores: Batch) -> npt.NDArray[np.float32]:
     """Probability of the positive class, float32 [n, ...], from a network's outputs [n, ..., classes].
 
     For two outputs it is (1 + p1 - p0) / 2: equal to p1 for a softmax, and for seed 4's two separate
-    sigmoids at least 0.5 just where its arg max is the positive class.
+    sigmoids at least 0.5 just where its arg max is the positive class. Of more it is the last one: that
+    class against all the others.
     """
-    if scores.shape[-1] == 1:
-        return scores[..., 0]
-    return (1.0 + scores[..., -1] - scores[..., 0]) / 2.0
+    if scores.shape[-1] == 2:
+        return (1.0 + scores[..., 1] - scores[..., 0]) / 2.0
+    return scores[..., -1]
 
 
 def checked_score(network: Network, images: Batch) -> npt.NDArray[np.float32]:
@@ -47,10 +48,27 @@ def checked_score(network: Network, images: Batch) -> npt.NDArray[np.float32]:
     Raises:
         NotAnalysable: an output is not finite, so that no sum or share of the outputs would mean anything.
     """
-    scores = network.predict(images)
-    if not np.isfinite(scores).all():
+    return positive_score(checked_outputs(network, images))
+
+
+def checked_outputs(network: Network, images: Batch) -> Batch:
+    """What a network says of a batch, [n, ..., outputs].
+
+    Raises:
+        NotAnalysable: see :func:`checked_score`.
+    """
+    return finite(network.predict(images))
+
+
+def finite(outputs: Batch) -> Batch:
+    """A network's outputs, if all are numbers.
+
+    Raises:
+        NotAnalysable: see :func:`checked_score`.
+    """
+    if not np.isfinite(outputs).all():
         raise NotAnalysable("the network's output is not a number; its weights or the device it runs on may be faulty")
-    return positive_score(scores)
+    return outputs
 
 
 def tile_grid(working: Working, recipe: Recipe) -> TileGrid:
@@ -136,7 +154,7 @@ def working_grid(working: Working, recipe: Recipe) -> PatchGrid:
 
 def is_glass(patch: npt.NDArray[np.uint8]) -> bool:
     """Whether a patch [rows, columns, 3] is empty glass: nearly all of it as bright as the lamp."""
-    return float((patch.min(axis=2) > _GLASS_GRAY).mean()) >= _GLASS_SHARE
+    return float((patch.min(axis=2) > GLASS_GRAY).mean()) >= GLASS_SHARE
 
 
 def over_patches(

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,6 +15,7 @@ import typer
 
 from pathview.compute.engine import Engine, LocalEngine
 from pathview.jobs import Progress
+from pathview.models.runtimes import Runtime
 from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import Session, WindowRequest, expand
@@ -32,6 +33,10 @@ class Context:
 Paths = Annotated[list[Path], typer.Argument(help="Images, IDC patch folders, or folders of them.", readable=False)]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Case store (default: the user's own).")]
 MppOption = Annotated[float | None, typer.Option("--mpp", min=1e-3, help="Pixel size in µm, where the file has none.")]
+
+RuntimeOption = Annotated[
+    Runtime | None, typer.Option("--runtime", help="What computes (default: auto, or PATHVIEW_RUNTIME).")
+]
 
 
 def say(sentence: str) -> None:
@@ -68,10 +73,16 @@ class StderrProgress:
 
 @contextmanager
 def session(
-    context: typer.Context, store: Path | None = None, keep: bool = False, write: bool = True
+    context: typer.Context,
+    store: Path | None = None,
+    keep: bool = False,
+    write: bool = True,
+    runtime: str | None = None,
 ) -> Iterator[Session]:
     """A session in this process; with a store where one is named or ``keep`` asks for the user's own."""
     settings = cast("Context", context.obj).settings
+    if runtime is not None:
+        settings = replace(settings, runtime=runtime)
     engine: Engine = LocalEngine()
     opened = None
     if store is not None or keep:

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from pathview.cli.base import MppOption, Paths, StderrProgress, StoreOption, emit, files_at, numbers, say, session
+from pathview.cli.base import (
+    MppOption,
+    Paths,
+    RuntimeOption,
+    StderrProgress,
+    StoreOption,
+    emit,
+    files_at,
+    numbers,
+    say,
+    session,
+)
 from pathview.errors import PathViewError
 from pathview.session import AnalyseOptions
 
@@ -61,17 +72,24 @@ def analyse(
     store: StoreOption = None,
     frame: Annotated[int, typer.Option("--frame", min=0, help="Frame, from 0.")] = 0,
     mpp: MppOption = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            "--stride", min=0, help="Pixels between a patch classifier's fields (default: side by side; 0: fine)."
+        ),
+    ] = None,
+    runtime: RuntimeOption = None,
 ) -> None:
     """Analyse images; one JSON line each."""
     from pathview.export.files import folder_names, outcome_json, write_files
     from pathview.results.result import AnalysisResult
 
-    options = AnalyseOptions(recipe, threshold, explain, frame, mpp)
+    options = AnalyseOptions(recipe, threshold, explain, frame, mpp, stride)
     progress = StderrProgress()
     files, failed = files_at(paths)
     if explain and out is None and store is None:
         say("The heat maps are not kept: --out DIR writes them as pictures, --store FILE keeps them with the case.")
-    with session(context, store) as work:
+    with session(context, store, runtime=runtime) as work:
         if recipe:
             work.model_folder(recipe)  # a wrong name ends here, before any image is read
         for path, name in zip(files, folder_names(files), strict=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from pathview.cli.base import StderrProgress, conditions, emit, say, session
+from pathview.cli.base import RuntimeOption, StderrProgress, conditions, emit, say, session
 from pathview.errors import OutputError
 from pathview.models.weights import MANIFEST
 
@@ -111,6 +111,7 @@ def evaluate(
     part: Annotated[str, typer.Option("--part", help="unseen, all, train, validation or test.")] = "unseen",
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
     by: Annotated[str, typer.Option("--by", help="Column of the label table to tell figures apart by.")] = "",
+    runtime: RuntimeOption = None,
 ) -> None:
     """Measure a model on known truth; by default only on images that its training never saw."""
     from pathview.training.assess import PARTS, EvaluateRequest, evaluate_model
@@ -118,7 +119,7 @@ def evaluate(
     if part not in PARTS:
         raise typer.BadParameter(f"--part is one of {', '.join(PARTS)}")
     progress = StderrProgress()
-    with session(context) as work:
+    with session(context, runtime=runtime) as work:
         request = EvaluateRequest(work.model_folder(model), data, cast("Any", part), conditions(where or []), out, by)
         assessment = work.engine.run(evaluate_model, request, work.settings, progress=progress)
     progress.clear()

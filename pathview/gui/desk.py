@@ -72,6 +72,7 @@ class Desk(QObject):
         self._explaining: set[tuple[int, str]] = set()
         self.chosen: dict[str, str] = {}
         """The model that the reader chose for a kind of image; else the installation's default."""
+        self._stride: int | None = None
         self._asked: dict[int, datetime] = {}
         """Cases that wait for their analysis, and since when."""
         self.loader = ImageLoader(handle, self._reading, self._store, self)
@@ -265,7 +266,7 @@ class Desk(QObject):
         """Analyse cases one after another; each outcome is saved before the next begins."""
         if not case_ids:
             return
-        chosen = dict(self.chosen)
+        chosen, stride = dict(self.chosen), self._stride
         now = datetime.now(UTC)
         self._asked |= dict.fromkeys(case_ids, now)
 
@@ -279,7 +280,7 @@ class Desk(QObject):
         def work(progress: ProgressSink, cancel: CancelToken) -> None:
             from pathview.session import AnalyseOptions
 
-            options = AnalyseOptions(by_kind=chosen)
+            options = AnalyseOptions(by_kind=chosen, stride=stride)
             self._handle.get().analyse_cases(case_ids, options, progress, cancel, saved)
 
         self._submit(self._analysis, work, None, self.progressed.emit, ended)
@@ -289,6 +290,10 @@ class Desk(QObject):
         """Analyse images of a kind with this model from now on; an empty name: with the default."""
         self.chosen = {**self.chosen, kind: name} if name else {k: v for k, v in self.chosen.items() if k != kind}
         self.state_changed.emit()
+
+    def use_fine_maps(self, fine: bool) -> None:
+        """Move patches in small steps from the next analysis on, or lay them side by side."""
+        self._stride = 0 if fine else None
 
     def analyse_new(self) -> None:
         """Analyse every case that was never analysed."""

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
             "analyse_case": self._analyse_case,
             "analyse_selection": self._analyse_selection,
             "analyse_all": self.desk.analyse_new,
+            "fine_map": self.desk.use_fine_maps,
             "cancel": self._leave_or_cancel,
             "fit": canvas.fit,
             "one_to_one": canvas.one_to_one,

@@ -50,6 +50,19 @@ class Network(Protocol):
         """
         ...
 
+    @property
+    def window_stride(self) -> int | None:
+        """Pixels between the windows of :meth:`predict_windows`; None where the network has no such form."""
+        ...
+
+    def predict_windows(self, images: Batch) -> Batch:
+        """Scores of all windows of larger images at once, each window of the network's own size.
+
+        Returns:
+            float32 [n, windows down, windows across, classes], 0..1, the first window at the upper left corner.
+        """
+        ...
+
     def explainable_layers(self) -> tuple[str, ...]:
         """Names of the convolution and pooling layers, first to last."""
         ...

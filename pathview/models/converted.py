@@ -38,6 +38,8 @@ class Facts(BaseModel):
     """See :meth:`pathview.models.backend.Network.explainable_layers`."""
     mapped: frozenset[str]
     """The layers that :meth:`pathview.models.backend.Network.can_explain` says yes to."""
+    window_stride: int | None
+    """See :class:`pathview.models.backend.Network`."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,18 @@ def converted(manifest: Manifest, form: str, cache: Path, reference: Callable[[]
     if kept is not None:
         return kept
     network = reference()
-    mapped = frozenset(name for name in network.layer_names() if network.can_explain(name))
-    made = Converted(_graph(network), Facts(layers=network.explainable_layers(), mapped=mapped))
+    made = Converted(_graph(network), _facts(network))
     try:
         _write(path, made)
         _prune(cache)
     except OSError as error:
         _log.info("a converted network could not be kept: %s", error.strerror)
     return made
+
+
+def _facts(network: KerasNetwork) -> Facts:
+    mapped = frozenset(name for name in network.layer_names() if network.can_explain(name))
+    return Facts(layers=network.explainable_layers(), mapped=mapped, window_stride=network.window_stride)
 
 
 def _graph(network: KerasNetwork) -> bytes:

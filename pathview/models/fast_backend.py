@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pathview.models.backend import Batch
-from pathview.models.converted import Converted, converted
+from pathview.models.converted import converted
 from pathview.models.keras_backend import KerasNetwork, load_network
 from pathview.models.weights import Manifest
 
@@ -84,8 +84,8 @@ class FastNetwork:
         """Load the converted network, converting it if this is the first time."""
         self.recipe = manifest.recipe
         self.weights_sha256 = manifest.sha256
-        self._folder = folder
-        made: Converted = converted(manifest, "", cache, lambda: self._reference)
+        self._folder, self._manifest, self._cache, self._start = folder, manifest, cache, engine
+        made = converted(manifest, "", cache, lambda: self._reference)
         self._facts = made.facts
         self._engine = engine(made.graph)
         self.runtime, self.device = self._engine.runtime, self._engine.device
@@ -98,6 +98,20 @@ class FastNetwork:
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
         return np.asarray(self._engine.run(np.ascontiguousarray(images)), np.float32)
+
+    @property
+    def window_stride(self) -> int | None:
+        """See :class:`pathview.models.backend.Network`."""
+        return self._facts.window_stride
+
+    def predict_windows(self, images: Batch) -> Batch:
+        """See :class:`pathview.models.backend.Network`."""
+        return np.asarray(self._windows.run(np.ascontiguousarray(images)), np.float32)
+
+    @cached_property
+    def _windows(self) -> Engine:
+        made = converted(self._manifest, "convolutional", self._cache, lambda: self._reference.convolutional)
+        return self._start(made.graph)
 
     def explainable_layers(self) -> tuple[str, ...]:
         """See :class:`pathview.models.backend.Network`."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pathview.models.backend import Batch
+from pathview.models.convolutional import convolutional_form, window_stride
 from pathview.models.freezing import freeze
 from pathview.models.joins import parted
 from pathview.models.networks import NETWORKS, InputShape
@@ -116,6 +117,20 @@ class KerasNetwork:
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
         return np.asarray(self.forward(images), np.float32)
+
+    @property
+    def window_stride(self) -> int | None:
+        """See :class:`pathview.models.backend.Network`."""
+        return window_stride(self._model)
+
+    def predict_windows(self, images: Batch) -> Batch:
+        """See :class:`pathview.models.backend.Network`."""
+        return self.convolutional.predict(images)
+
+    @cached_property
+    def convolutional(self) -> KerasNetwork:
+        """The convolutional form with the same weights; see :func:`convolutional_form`."""
+        return KerasNetwork(convolutional_form(self._model), self.recipe, self.weights_sha256)
 
     def layer_names(self) -> tuple[str, ...]:
         """All layers, first to last."""

@@ -1,0 +1,182 @@
+"""A patch classifier moved over an image in steps smaller than its patch: a finer map of the same network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, finite, positive_score
+from pathview.analysis.prepare import Working, equalised, prepare
+from pathview.errors import NotAnalysable
+from pathview.geometry import GridPlace, Region, Size
+from pathview.images.patches import PatchMosaic
+from pathview.images.render import display_pixels
+from pathview.images.source import ImageSource
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
+from pathview.models.backend import Network
+from pathview.models.recipe import Recipe
+from pathview.results.result import FloatMap, ScoreMap
+
+CONVOLUTIONAL_UP_TO = 16
+"""Largest step at which one pass of the convolutional form beats window by window (``python -m benchmarks windows``:
+27 times as fast at a step of 4 pixels, 1.6 times at 16, half as fast at 36)."""
+SQUARE_PX = 512
+"""Side of the squares that the convolutional form takes at once; its first maps are ten times their bytes."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+class LessThanAField(NotAnalysable):
+    """An image that holds no whole field."""
+
+
+def fine_stride(network: Network) -> int:
+    """A step as fine as a network does at no great cost: that of its convolutional form, else half a field."""
+    return network.window_stride or max(1, network.recipe.input.height // 2)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """An image at the recipe's scale, and which windows of it can be scored."""
+
+    pixels: npt.NDArray[np.uint8]
+    """[rows, columns, channels]."""
+    place: GridPlace
+    scored: Bools
+    """[windows down, windows across]: False where a part is missing, or nothing but glass."""
+    stride: int
+
+    def map_over(self, values: FloatMap, behind: ScoreMap, field: tuple[int, int]) -> ScoreMap:
+        """Scores of the windows [down, across], each at the middle of its field (rows, columns), as a map.
+
+        Where no window was scored, at a rim say, stands what ``behind`` has there: what was scored is never blank.
+        """
+        step, place = self.stride, self.place
+        before = [(side - step) // 2 // step for side in field]
+        top, left = [(side - step) / 2 - cells * step for side, cells in zip(field, before, strict=True)]
+        rows, columns = (int((self.pixels.shape[axis] - start) // step) for axis, start in enumerate((top, left)))
+        x, y = place.to_level0(left, top)
+        grid = GridPlace(x, y, place.cell_width * step, place.cell_height * step)
+        cells = _resampled(behind, grid, (rows, columns))
+        inner = cells[before[0] : before[0] + values.shape[0], before[1] : before[1] + values.shape[1]]
+        inner[self.scored] = values[self.scored]
+        return ScoreMap(cells, grid, smooth=False)
+
+
+def _resampled(behind: ScoreMap, grid: GridPlace, shape: tuple[int, int]) -> FloatMap:
+    """What a map of cells has at the middle of each of a finer grid's cells; NaN beyond it."""
+    x = grid.x + (np.arange(shape[1]) + 0.5) * grid.cell_width
+    y = grid.y + (np.arange(shape[0]) + 0.5) * grid.cell_height
+    columns = ((x - behind.place.x) // behind.place.cell_width).astype(np.intp)
+    rows = ((y - behind.place.y) // behind.place.cell_height).astype(np.intp)
+    inside = np.ix_(rows < behind.values.shape[0], columns < behind.values.shape[1])
+    found = np.full(shape, np.nan, np.float32)
+    found[inside] = behind.values[
+        np.ix_(rows[rows < behind.values.shape[0]], columns[columns < behind.values.shape[1]])
+    ]
+    return found
+
+
+def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canvas:
+    """An image made ready for windows every ``stride`` pixels of the recipe's scale.
+
+    Raises:
+        LessThanAField: it holds no whole field.
+        NotAnalysable: the image does not fit the recipe.
+    """
+    if isinstance(source, PatchMosaic):
+        working, missing = _mosaic(source, recipe)
+    else:
+        working = prepare(source, recipe, frame)
+        missing = np.zeros(working.pixels.shape[:2], np.bool_)
+    field = (recipe.input.height, recipe.input.width)
+    if working.pixels.shape[0] < field[0] or working.pixels.shape[1] < field[1]:
+        raise LessThanAField(f"it is smaller than one field of {field[1]} x {field[0]} pixels; leave the stride out")
+    glass = (working.pixels.min(axis=2) > GLASS_GRAY) & ~missing
+    scored = (_share(missing, field, stride) == 0) & (_share(glass, field, stride) < GLASS_SHARE)
+    if not scored.any():
+        raise LessThanAField("no field of it is whole and tissue; leave the stride out")
+    return Canvas(working.pixels, working.place, scored, stride)
+
+
+def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
+    """A mosaic with its patches at the network's own size, and where it has none."""
+    whole = source.info.size
+    size = Size(
+        round(whole.width * recipe.input.width / source.side), round(whole.height * recipe.input.height / source.side)
+    )
+    pixels = display_pixels(source, Region.whole(whole), size)
+    missing = np.ones(whole.shape, np.uint8)
+    for patch in source.patches:
+        missing[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width] = 0
+    scaled = cv2.resize(missing, (size.width, size.height), interpolation=cv2.INTER_NEAREST)
+    place = GridPlace(0, 0, whole.width / size.width, whole.height / size.height)
+    return Working(equalised(pixels) if recipe.input.equalise else pixels, place), scaled > 0
+
+
+def _share(mask: Bools, field: tuple[int, int], stride: int) -> npt.NDArray[np.float64]:
+    """Share of each window [down, across] that a mask [rows, columns] covers."""
+    sums = cv2.integral(mask.astype(np.uint8), sdepth=cv2.CV_64F)
+    rows, columns = field
+    total = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
+    return np.asarray(total[::stride, ::stride] / (rows * columns))
+
+
+def window_map(
+    network: Network, image: Canvas, behind: ScoreMap, progress: ProgressSink, cancel: CancelToken
+) -> ScoreMap:
+    """The probability of every window that can be scored, over the map ``behind`` of the patches side by side.
+
+    Raises:
+        NotAnalysable: the network's output is not a number.
+    """
+    own = network.window_stride
+    at_once = own is not None and image.stride % own == 0 and image.stride <= CONVOLUTIONAL_UP_TO
+    field = (network.recipe.input.height, network.recipe.input.width)
+    if own is not None and at_once:
+        values = _convolved(network, image, field, own, progress, cancel)
+    else:
+        values = _one_by_one(network, image, field, progress, cancel)
+    return image.map_over(values, behind, field)
+
+
+def _convolved(
+    network: Network, image: Canvas, field: tuple[int, int], own: int, progress: ProgressSink, cancel: CancelToken
+) -> FloatMap:
+    """All windows by the convolutional form, in squares of some :data:`SQUARE_PX` pixels."""
+    down, across = image.scored.shape
+    side = SQUARE_PX // image.stride
+    values = np.full((down, across), np.nan, np.float32)
+    squares = [(r, c) for r in range(0, down, side) for c in range(0, across, side)]
+    for done, (r, c) in enumerate(squares, start=1):
+        checkpoint(cancel)
+        some = np.s_[r : r + side, c : c + side]
+        if image.scored[some].any():
+            rows, columns = image.scored[some].shape
+            top, left = r * image.stride, c * image.stride
+            bottom, right = top + (rows - 1) * image.stride + field[0], left + (columns - 1) * image.stride + field[1]
+            outputs = finite(network.predict_windows(as_input(image.pixels[None, top:bottom, left:right])))
+            step = image.stride // own
+            values[some] = positive_score(outputs)[0, ::step, ::step]
+        progress(Progress(done, len(squares), "fields"))
+    return values
+
+
+def _one_by_one(
+    network: Network, image: Canvas, field: tuple[int, int], progress: ProgressSink, cancel: CancelToken
+) -> FloatMap:
+    """Only the windows that can be scored, in batches."""
+    values = np.full(image.scored.shape, np.nan, np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(image.pixels, field, axis=(0, 1))
+    windows = windows[:: image.stride, :: image.stride]
+    rows, columns = np.nonzero(image.scored)
+    for start in range(0, len(rows), PATCH_BATCH):
+        checkpoint(cancel)
+        r, c = rows[start : start + PATCH_BATCH], columns[start : start + PATCH_BATCH]
+        batch = as_input(np.moveaxis(windows[r, c], 1, -1))
+        values[r, c] = positive_score(finite(network.predict(batch)))
+        progress(Progress(min(start + PATCH_BATCH, len(rows)), len(rows), "fields"))
+    return values
