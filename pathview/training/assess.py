@@ -123,8 +123,6 @@ def assess(
     used = sum(len(by_part[name]) for name in ("train", "validation")) if part in ("all", "train", "validation") else 0
     if used:
         notices.append(f"Up to {used} of these images were trained or tuned on: the figures flatter.")
-    if not all(sample.patient for sample in wanted):
-        notices.append("Some images name no patient: each counts as its own, so the intervals are too narrow.")
     trained_on = by_part["train"]
     return evaluate_samples(network, dataset.name, wanted, trained_on, part, notices, settings, progress, cancel, by)
 
@@ -142,6 +140,9 @@ def evaluate_samples(
     by: str = "",
 ) -> Assessment:
     """Figures on ``samples``; baselines that need fitting are fitted on ``reference``."""
+    if not all(sample.patient for sample in samples):
+        unnamed = "Some images name no patient: each counts as its own, so the intervals are too narrow."
+        notices = [*notices, unnamed]
     extra: dict[str, object] = {"data": data_name, "part": part, "left_out": notices}
     recipe = network.recipe
     scored: AnyScored

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from pathview import __version__
-from pathview.analysis.predict import positive_score
 from pathview.errors import DataError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, ProgressSink, part_of
@@ -25,9 +24,10 @@ from pathview.training.assess import evaluate_samples
 from pathview.training.batches import Loaded, TrainingBatches, load_samples, validation_inputs
 from pathview.training.dataset import read_dataset
 from pathview.training.epoch_pictures import EpochPictures
-from pathview.training.evaluate import Scored, metrics, shortcomings
+from pathview.training.evaluate import shortcomings
 from pathview.training.linear import fit_linear
 from pathview.training.parts import RANDOM_SPLIT, SPLIT, Parts, parts_of, split_of, write_split
+from pathview.training.predictions import scored_as
 from pathview.training.publish import write_card
 from pathview.training.samples import Dataset, Sample
 from pathview.training.start import Start, require_file
@@ -207,15 +207,14 @@ def validation(recipe: Recipe, watched: Sequence[Loaded]) -> Validate:
     """Figures on the validation patients after each epoch; ``loss`` is what the best epoch is chosen by."""
     images, truths = validation_inputs(watched, recipe)
     patients = scoring.patients_of([one.sample for one in watched])
-    labels = np.array([one.label for one in watched], np.intp)
+    labels = scoring.labels_of(watched)
 
     def classified(predict: Callable[[Batch], Batch]) -> dict[str, float]:
         outputs = predict(images)
-        clipped = np.clip(outputs, 1e-7, 1 - 1e-7)
-        entropy = -(truths * np.log(clipped) + (1 - truths) * np.log(1 - clipped)).mean()
-        scores = positive_score(outputs).astype(np.float64)
-        figures = metrics(Scored(patients, labels, scores, scores >= recipe.decision.threshold))
-        return {"loss": float(entropy), **figures}
+        exclusive = len(recipe.classes) > 2 and recipe.training.loss == "categorical-crossentropy"
+        probabilities = scoring.class_probabilities(outputs)
+        scored = scored_as(patients, labels, probabilities, recipe.classes, recipe.decision.threshold)
+        return {"loss": _entropy(outputs, truths, exclusive), **scored.metrics()}
 
     def outlined(predict: Callable[[Batch], Batch]) -> dict[str, float]:
         predicted = predict(images) >= recipe.decision.threshold
@@ -225,6 +224,15 @@ def validation(recipe: Recipe, watched: Sequence[Loaded]) -> Validate:
         return {"loss": 1.0 - dice, "dice": dice}
 
     return classified if recipe.task == "classification" else outlined
+
+
+def _entropy(outputs: Batch, truths: Batch, exclusive: bool) -> float:
+    """Mean cross-entropy of outputs [n, classes]: of each output by itself, or of classes of which one is true."""
+    clipped = np.clip(outputs, 1e-7, 1 - 1e-7)
+    if exclusive:
+        shares = clipped / clipped.sum(axis=1, keepdims=True)
+        return float(-(truths * np.log(shares)).sum(axis=1).mean())
+    return float(-(truths * np.log(clipped) + (1 - truths) * np.log(1 - clipped)).mean())
 
 
 def with_statistics(recipe: Recipe, loaded: Sequence[Loaded]) -> Recipe:
@@ -300,7 +308,8 @@ def _tested(
     )
     recipe = manifest.recipe
     if not recipe.caution:  # stands beside every result of the model
-        recipe = recipe.model_copy(update={"caution": " ".join(shortcomings(assessment.report))})
+        words = [*shortcomings(assessment.report), *_one_of_many(recipe)]
+        recipe = recipe.model_copy(update={"caution": " ".join(words)})
     manifest = manifest.model_copy(update={"metrics": assessment.report, "recipe": recipe})
     write_manifest(request.out, manifest)
     counts = {name: _count(getattr(parts, name)) for name in ("train", "validation", "test")}
@@ -308,5 +317,13 @@ def _tested(
     return manifest
 
 
+def _one_of_many(recipe: Recipe) -> list[str]:
+    """What "positive" means of a classifier with more than two classes."""
+    if recipe.task != "classification" or len(recipe.classes) <= 2:
+        return []
+    known = len(recipe.classes)
+    return [f"It tells {known} classes apart; the score is the probability of {recipe.classes[-1]!r} against the rest."]
+
+
 def _count(samples: Sequence[Sample]) -> tuple[int, int]:
-    return len(samples), len({sample.patient for sample in samples})
+    return len(samples), len({sample.patient for sample in samples if sample.patient})

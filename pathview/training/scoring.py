@@ -18,13 +18,14 @@ from pathview.images.formats import open_image
 from pathview.images.render import display_pixels
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, no_progress
-from pathview.models.backend import Network
+from pathview.models.backend import Batch, Network
 from pathview.models.recipe import Recipe
 from pathview.results.mask import full_mask, overlap
 from pathview.results.result import ScoreMap
 from pathview.settings import Settings
 from pathview.training.batches import Loaded, load_samples, read_truth
-from pathview.training.evaluate import Scored, color_baseline, color_features
+from pathview.training.evaluate import color_baseline, color_features
+from pathview.training.predictions import AnyScored, Scored, scored_as
 from pathview.training.samples import Sample
 
 Bools = npt.NDArray[np.bool_]
@@ -47,14 +48,26 @@ class Outlined:
 def classify_samples(
     network: Network, loaded: Sequence[Loaded], progress: ProgressSink, cancel: CancelToken
 ) -> npt.NDArray[np.float64]:
-    """Probabilities of the positive class, float64 [n]."""
-    scores = []
+    """Probabilities of the classes, see :func:`class_probabilities`.
+
+    Raises:
+        NotAnalysable: the network's output is not a number.
+    """
+    outputs = []
     for start in range(0, len(loaded), predict.PATCH_BATCH):
         checkpoint(cancel)
         images = np.stack([one.working.pixels for one in loaded[start : start + predict.PATCH_BATCH]])
-        scores.append(predict.positive_score(network.predict(predict.as_input(images))))
+        outputs.append(predict.checked_outputs(network, predict.as_input(images)))
         progress(Progress(start + len(images), len(loaded), "scoring"))
-    return np.concatenate(scores).astype(np.float64)
+    return class_probabilities(np.concatenate(outputs))
+
+
+def class_probabilities(outputs: Batch) -> npt.NDArray[np.float64]:
+    """A classifier's outputs [n, outputs] as float64 [n, classes]; of two classes by :func:`predict.positive_score`."""
+    if outputs.shape[-1] > 2:
+        return outputs.astype(np.float64)
+    positive = predict.positive_score(outputs).astype(np.float64)
+    return np.stack([1 - positive, positive], axis=-1)
 
 
 def segment_samples(
@@ -149,19 +162,25 @@ def _only_outlined(found: Sequence[Outlined], masks: Sequence[Bools]) -> Scored:
 
 
 def patch_baselines(
-    loaded: Sequence[Loaded], reference: Sequence[Loaded], labels: npt.NDArray[np.intp]
-) -> dict[str, Scored]:
-    """The majority class, and a logistic regression on mean and standard deviation of RGB."""
-    patients = patients_of([one.sample for one in loaded])
-    reference_labels = np.array([one.label for one in (reference or loaded)], np.intp)
-    majority = bool(reference_labels.mean() >= 0.5)
-    constant = np.full(len(labels), float(majority))
-    found = {"majority": Scored(patients, labels, constant, constant > 0.5)}
+    loaded: Sequence[Loaded], reference: Sequence[Loaded], classes: tuple[str, ...]
+) -> dict[str, AnyScored]:
+    """The majority class (of as many the later one), and a logistic regression on mean and deviation of RGB."""
+    patients, labels = patients_of([one.sample for one in loaded]), labels_of(loaded)
+    reference_labels = labels_of(reference or loaded)
+    counts = np.bincount(reference_labels, minlength=len(classes))
+    majority = int(np.flatnonzero(counts == counts.max())[-1])
+    constant = np.tile(np.eye(len(classes))[majority], (len(loaded), 1))
+    found = {"majority": scored_as(patients, labels, constant, classes)}
     fitted = (_features(reference), reference_labels) if reference else None
-    scores = color_baseline(fitted, _features(loaded), labels, patients)
-    if scores is not None:
-        found["mean_std_rgb"] = Scored(patients, labels, scores, scores >= 0.5)
+    probabilities = color_baseline(fitted, _features(loaded), labels, patients, len(classes))
+    if probabilities is not None:
+        found["mean_std_rgb"] = scored_as(patients, labels, probabilities, classes)
     return found
+
+
+def labels_of(loaded: Sequence[Loaded]) -> npt.NDArray[np.intp]:
+    """Index of each image's class."""
+    return np.array([one.label for one in loaded], np.intp)
 
 
 def _features(loaded: Sequence[Loaded]) -> npt.NDArray[np.float64]:

@@ -23,10 +23,11 @@ from pathview.settings import Settings
 from pathview.training import scoring
 from pathview.training.batches import load_samples
 from pathview.training.dataset import read_dataset
-from pathview.training.evaluate import Scored, report
+from pathview.training.evaluate import report
 from pathview.training.features import fit_svm, pooled_features, softmax
 from pathview.training.linear import feature_cache
 from pathview.training.parts import parts_of, split_of
+from pathview.training.predictions import scored_as
 from pathview.training.start import Start
 
 _FOLDS = 5
@@ -63,7 +64,7 @@ def sweep(
     parts = parts_of(dataset, split, recipe)
     samples = [*parts.train, *parts.validation]
     loaded, _ = load_samples(samples, recipe, settings, part_of(progress, 0, 3, "images"), cancel)
-    labels = np.array([one.label for one in loaded], np.intp)
+    labels = scoring.labels_of(loaded)
     patients = scoring.patients_of([one.sample for one in loaded])
     folds = _folds(labels, patients, request.seed)
     apart = len(dataset.samples) - len(samples)
@@ -74,13 +75,13 @@ def sweep(
     found = pooled_features(
         Extractor(model), loaded, layers, request.pooling, feature_cache(settings), part_of(progress, 1, 3), cancel
     )
-    baselines = scoring.patch_baselines(loaded, [], labels)
+    baselines = scoring.patch_baselines(loaded, [], recipe.classes)
     extra = {"data": dataset.name, "folds": len(folds), "left_out": left_out}
     rows = []
     for layer in layers:
         checkpoint(cancel)
-        scores = _out_of_fold(found[layer], labels, folds, recipe, request.seed)
-        scored = Scored(patients, labels, scores, scores >= recipe.decision.threshold)
+        probabilities = _out_of_fold(found[layer], labels, folds, recipe, request.seed)
+        scored = scored_as(patients, labels, probabilities, recipe.classes, recipe.decision.threshold)
         depth = offered.index(layer) + 1 if layer in offered else None
         facts = {"layer": layer, "depth": depth, "features": found[layer].shape[1], "pooling": request.pooling}
         rows.append({**facts, **report(recipe.name, scored, baselines, extra)})
@@ -115,10 +116,10 @@ def _folds(labels: npt.NDArray[np.intp], patients: npt.NDArray[np.str_], seed: i
 def _out_of_fold(
     features: Floats, labels: npt.NDArray[np.intp], folds: Sequence[npt.NDArray[np.intp]], recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Each image's score by a head that did not see its patient."""
-    scores = np.zeros(len(labels))
+    """Each image's probabilities, [n, classes], by a head that did not see its patient."""
+    probabilities = np.zeros((len(labels), len(recipe.classes)))
     for outside in folds:
         inside = np.setdiff1d(np.arange(len(labels)), outside)
         head = fit_svm(features[inside], labels[inside], len(recipe.classes), recipe.training.svm_cost, seed)
-        scores[outside] = softmax(head, features[outside])[:, -1]
-    return scores
+        probabilities[outside] = softmax(head, features[outside])
+    return probabilities

@@ -180,16 +180,6 @@ def test_that_any_layer_with_a_map_can_be_explained() -> None:
         assert not network.can_explain(layer), layer
 
 
-def test_that_heat_changes_when_the_weights_do(cnn: KerasNetwork) -> None:
-    other = build(tiny_cnn_recipe())
-    rng = np.random.default_rng(9)
-    values = {weight.path: rng.normal(0, 0.2, weight.shape).astype(np.float32) for weight in other.weights}
-    keras_backend.set_weights(other, values)
-    before = cnn.gradcam(IMAGES, ["conv3"])["conv3"].ravel()
-    after = KerasNetwork(other, tiny_cnn_recipe()).gradcam(IMAGES, ["conv3"])["conv3"].ravel()
-    assert abs(np.corrcoef(before, after)[0, 1]) < 0.9
-
-
 def test_that_the_unet_takes_and_gives_its_own_size(unet: KerasNetwork) -> None:
     images = np.random.default_rng(1).random((2, 64, 64, 1)).astype(np.float32)
     scores = unet.predict(images)

@@ -5,15 +5,8 @@ import pytest
 from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
-from pathview.training.evaluate import (
-    Scored,
-    by_groups,
-    color_baseline,
-    confusion,
-    intervals,
-    metrics,
-    shortcomings,
-)
+from pathview.training.evaluate import by_groups, color_baseline, intervals, shortcomings
+from pathview.training.predictions import Scored
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +19,7 @@ def scored(n: int = 400, patients: int = 20, skill: float = 1.0) -> Scored:
 
 def test_that_figures_are_scikit_learns() -> None:
     data = scored()
-    found = metrics(data)
+    found = data.metrics()
     assert found["auc"] == pytest.approx(sk.roc_auc_score(data.labels, data.scores))
     assert found["accuracy"] == pytest.approx(sk.accuracy_score(data.labels, data.called))
     assert found["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(data.labels, data.called))
@@ -34,13 +27,13 @@ def test_that_figures_are_scikit_learns() -> None:
     assert found["specificity"] == pytest.approx(sk.recall_score(1 - data.labels, ~data.called))
     assert found["precision"] == pytest.approx(sk.precision_score(data.labels, data.called))
     assert found["f1"] == pytest.approx(sk.f1_score(data.labels, data.called))
-    assert sum(confusion(data).values()) == 400
+    assert sum(data.confusion().values()) == 400
 
 
 def test_that_figures_which_the_truth_does_not_allow_are_left_out() -> None:
     data = scored()
     only = data.take(np.flatnonzero(data.labels == 1))
-    assert set(metrics(only)) == {"sensitivity"}
+    assert set(only.metrics()) == {"sensitivity"}
 
 
 def test_that_intervals_are_drawn_by_patient() -> None:
@@ -58,7 +51,7 @@ def test_that_intervals_hold_the_figure_and_repeat() -> None:
     data = scored(skill=2.0)
     spans = intervals(data, runs=200)
     assert spans == intervals(data, runs=200)
-    for name, value in metrics(data).items():
+    for name, value in data.metrics().items():
         assert spans[name][0] <= value <= spans[name][1]
 
 
@@ -73,9 +66,9 @@ def test_that_the_colour_baseline_leaves_each_patient_out() -> None:
     patients = np.repeat(["a", "b", "c"], 40)
     labels = np.tile([0, 1], 60)
     features = RNG.normal(0, 1, (120, 6)) + 3 * labels[:, None]
-    scores = color_baseline(None, features, labels, patients)
-    assert scores is not None
-    assert sk.roc_auc_score(labels, scores) > 0.95
+    found = color_baseline(None, features, labels, patients)
+    assert found is not None
+    assert sk.roc_auc_score(labels, found[:, 1]) > 0.95
     assert color_baseline(None, features[:40], np.ones(40, int), patients[:40]) is None
 
 
@@ -86,9 +79,8 @@ def test_that_pooled_dice_takes_all_pixels_together() -> None:
     truth[1, 0, 0], predicted[1, 7, 7] = True, True  # a small one, missed
     overlaps = np.array([overlap(p, t) for p, t in zip(predicted, truth, strict=True)])
     nothing = np.zeros(2)
-    found = metrics(
-        Scored(np.array(["a", "b"]), np.array([1, 1]), nothing, nothing > 1, overlaps[:, 0], overlaps[:, 1])
-    )
+    two = Scored(np.array(["a", "b"]), np.array([1, 1]), nothing, nothing > 1, overlaps[:, 0], overlaps[:, 1])
+    found = two.metrics()
     assert found["dice"] == pytest.approx(0.5)
     assert found["iou"] == pytest.approx(0.5)
     flat = 2 * (truth & predicted).sum() / (truth.sum() + predicted.sum())
@@ -101,7 +93,7 @@ def test_that_groups_have_their_own_figures() -> None:
     groups = by_groups(data, names)
     assert {name: group["n_images"] for name, group in groups.items()} == {"40": 133, "400": 67}
     own = data.take(np.flatnonzero(np.array(names) == "400"))
-    assert groups["400"]["metrics"]["auc"] == pytest.approx(metrics(own)["auc"], abs=1e-4)
+    assert groups["400"]["metrics"]["auc"] == pytest.approx(own.metrics()["auc"], abs=1e-4)
 
 
 def test_that_few_patients_and_a_baseline_not_beaten_are_told() -> None:
