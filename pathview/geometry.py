@@ -61,6 +61,17 @@ class Region:
         """First row beyond the region."""
         return self.y + self.height
 
+    def square_around(self, margin: float, size: Size) -> Region:
+        """A square about the same middle, ``margin`` of the longer side wider at each side, moved into an image.
+
+        Where the image is narrower than the square, it is cut to the image.
+        """
+        side = max(1, round(max(self.width, self.height) * (1 + 2 * margin)))
+        width, height = min(side, size.width), min(side, size.height)
+        x = min(max(0, self.x + (self.width - width) // 2), size.width - width)
+        y = min(max(0, self.y + (self.height - height) // 2), size.height - height)
+        return Region(x, y, width, height)
+
     def clipped(self, size: Size) -> Region:
         """The part inside an image of ``size``; may be empty (width or height 0)."""
         left, top = max(0, self.x), max(0, self.y)

@@ -38,7 +38,7 @@ class AnalyseOptions:
     frame: int = 0
     mpp_um: float | None = None
     stride: int | None = None
-    """See :func:`pathview.analysis.looks.look_at`."""
+    """See :class:`pathview.analysis.pipeline.AnalysisRequest`."""
     by_kind: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -268,7 +268,11 @@ class Session:
                 f"The model {result.recipe} was replaced since {image.title} was analysed; analyse it again."
             )
         request = AnalysisRequest(
-            folder, explain=layer, frame=int(result.provenance["settings"].get("frame", 0)), mpp_um=image.mpp_um
+            folder,
+            threshold=result.threshold,
+            explain=layer,
+            frame=int(result.provenance["settings"].get("frame", 0)),
+            mpp_um=image.mpp_um,
         )
         maps: Mapping[str, ScoreMap] = self.engine.run(
             explain_path, image.path, request, self.settings, progress=progress, cancel=cancel

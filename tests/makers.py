@@ -128,6 +128,22 @@ def tiny_cnn_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(values | changes)
 
 
+def tiny_cascade_recipe(**changes: Any) -> Recipe:
+    """The tiny CNN on the places that the tiny U-Net outlines."""
+    values: dict[str, Any] = {
+        "name": "tiny-cascade",
+        "task": "cascade",
+        "kinds": ["mammogram"],
+        "modalities": ["MG", "RG"],
+        "default_for": [],
+        "classes": ["tissue", "lesion"],
+        "input": {"height": 50, "width": 50, "channels": 3, "fit": "stretch"},
+        "regions": {"model": "tiny-unet", "margin": 0.25, "least_share": 1e-4},
+        "decision": {"rule": "margin", "lower": 0.4, "upper": 0.6},
+    }
+    return tiny_cnn_recipe(**(values | changes))
+
+
 def write_random_model(parent: Path, recipe: Recipe, seed: int = 1) -> Path:
     """A model folder with random weights that anyone can load."""
     import keras

@@ -52,7 +52,7 @@ def explain_tiles(
         )
 
     values = over_tiles(run, len(layers), working, network.recipe, progress, cancel)
-    return {layer: ScoreMap(_relative(values[..., i]), working.place) for i, layer in enumerate(layers)}
+    return {layer: ScoreMap(relative(values[..., i]), working.place) for i, layer in enumerate(layers)}
 
 
 def explain_patches(
@@ -71,7 +71,7 @@ def explain_patches(
             canvases[layer][row * side : (row + 1) * side, column * side : (column + 1) * side] = values
     place = grid.place
     fine = GridPlace(place.x, place.y, place.cell_width / side, place.cell_height / side)
-    return {layer: ScoreMap(_relative(values), fine, smooth=False) for layer, values in canvases.items()}
+    return {layer: ScoreMap(relative(values), fine, smooth=False) for layer, values in canvases.items()}
 
 
 def _fit(values: FloatMap, side: int) -> FloatMap:
@@ -79,7 +79,7 @@ def _fit(values: FloatMap, side: int) -> FloatMap:
     return np.asarray(cv2.resize(values, (side, side), interpolation=mode), np.float32)
 
 
-def _relative(values: FloatMap) -> FloatMap:
+def relative(values: FloatMap) -> FloatMap:
     """0..1 of the largest value; all 0 where nothing spoke for the class."""
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     return values / np.float32(top) if top > 0 else np.where(np.isnan(values), values, np.float32(0))

@@ -1,4 +1,4 @@
-"""The two ways to look at an image: outline regions on it, or classify it patch by patch."""
+"""The ways that one network looks at an image: it outlines regions, or classifies it patch by patch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models.backend import Network
 from pathview.results.mask import MaskStats
-from pathview.results.result import Flag, ScoreMap
+from pathview.results.result import Flag, ScoreMap, Stage
 
 
 class Look(Protocol):
@@ -21,6 +21,8 @@ class Look(Protocol):
 
     stride: int | None
     """Pixels at the recipe's scale between fields that overlap; None where there are none."""
+    threshold: float
+    """On the probability map, where no other is asked for."""
 
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
         """Run the network."""
@@ -34,37 +36,13 @@ class Look(Protocol):
         """Reasons to look that lie in the map."""
         ...
 
+    def stages(self) -> tuple[Stage, ...]:
+        """What each model of a cascade says; none for a single network."""
+        ...
+
     def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
         """Grad-CAM of layers; empty where none is wanted."""
         ...
-
-
-def look_at(source: ImageSource, network: Network, frame: int, stride: int | None = None) -> Look:
-    """Prepare an image for a network.
-
-    Args:
-        source: the image.
-        network: what looks at it.
-        frame: counted from 0.
-        stride: pixels at the recipe's scale from one field of a patch classifier to the next; None: side by side;
-            0: as fine as its network does at no great cost, where fields can be moved at all.
-
-    Raises:
-        NotAnalysable: the image does not fit the recipe, or the recipe no stride.
-        ImageError: its pixels cannot be read.
-    """
-    if network.recipe.task == "segmentation":
-        if stride:
-            raise NotAnalysable(f"{network.recipe.name} outlines and has no stride; leave it out")
-        return OutlineLook(source, network, frame)
-    if stride is None:
-        return PatchLook(source, network, frame)
-    try:
-        return WindowLook(source, network, frame, stride or windows.fine_stride(network))
-    except windows.LessThanAField:
-        if stride:
-            raise
-        return PatchLook(source, network, frame)
 
 
 class OutlineLook:
@@ -73,13 +51,19 @@ class OutlineLook:
     stride: int | None = None
 
     def __init__(self, source: ImageSource, network: Network, frame: int) -> None:
-        """See :func:`look_at`."""
+        """Prepare an image.
+
+        Raises:
+            NotAnalysable: it does not fit the recipe.
+            ImageError: its pixels cannot be read.
+        """
         self._network = network
-        self._working = prepare(source, network.recipe, frame)
+        self.threshold = network.recipe.decision.threshold
+        self.working = prepare(source, network.recipe, frame)
 
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
         """At the working scale."""
-        return predict.segment(self._network, self._working, progress, cancel)
+        return predict.segment(self._network, self.working, progress, cancel)
 
     def verdict(self, probability: ScoreMap, threshold: float) -> uncertainty.Verdict:
         """The mask-sum rule, which has no threshold on the map."""
@@ -88,11 +72,15 @@ class OutlineLook:
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """See :func:`uncertainty.map_flags`."""
-        return uncertainty.map_flags(verdict, mask, self._working.breast_found)
+        return uncertainty.map_flags(verdict, mask, self.working.breast_found)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """None."""
+        return ()
 
     def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
         """Over the same tiles."""
-        return gradcam.explain_tiles(self._network, self._working, layers, progress, cancel) if layers else {}
+        return gradcam.explain_tiles(self._network, self.working, layers, progress, cancel) if layers else {}
 
 
 class PatchLook:
@@ -101,8 +89,9 @@ class PatchLook:
     stride: int | None = None
 
     def __init__(self, source: ImageSource, network: Network, frame: int) -> None:
-        """See :func:`look_at`."""
+        """See :class:`OutlineLook`."""
         self._network = network
+        self.threshold = network.recipe.decision.threshold
         self._grid = _patch_grid(source, network, frame)
 
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
@@ -117,6 +106,10 @@ class PatchLook:
         """See :func:`uncertainty.patch_flags`."""
         return uncertainty.patch_flags(verdict, probability, self._network.recipe.decision, self._grid)
 
+    def stages(self) -> tuple[Stage, ...]:
+        """None."""
+        return ()
+
     def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
         """Put together as the patches lie."""
         return gradcam.explain_patches(self._network, self._grid, layers, progress, cancel) if layers else {}
@@ -130,7 +123,7 @@ class WindowLook(PatchLook):
     """
 
     def __init__(self, source: ImageSource, network: Network, frame: int, stride: int) -> None:
-        """See :func:`look_at`."""
+        """See :class:`OutlineLook`."""
         super().__init__(source, network, frame)
         self.stride = stride
         self._canvas = windows.canvas(source, network.recipe, frame, stride)

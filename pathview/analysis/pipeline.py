@@ -11,14 +11,17 @@ from pathlib import Path
 
 from pathview import __version__
 from pathview.analysis import uncertainty
+from pathview.analysis.cascade import CascadeLook
 from pathview.analysis.gradcam import chosen_layers
-from pathview.analysis.looks import look_at
-from pathview.errors import NotAnalysable
+from pathview.analysis.looks import Look, OutlineLook, PatchLook, WindowLook
+from pathview.analysis.windows import LessThanAField, fine_stride
+from pathview.errors import ModelError, NotAnalysable
 from pathview.images.digest import combined, file_digests
 from pathview.images.formats import open_image
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
+from pathview.models.catalogue import Catalogue, require_weights
 from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_manifest, read_seen
 from pathview.results.mask import measure
@@ -40,7 +43,8 @@ class AnalysisRequest:
     mpp_um: float | None = None
     """A pixel size that the user states."""
     stride: int | None = None
-    """See :func:`pathview.analysis.looks.look_at`."""
+    """Pixels at the recipe's scale from one field of a patch classifier to the next; None: side by side; 0: as fine
+    as its network does at no great cost, where fields can be moved at all."""
 
 
 def analyse_path(
@@ -59,17 +63,17 @@ def analyse_path(
         digests = file_digests(path)
         checkpoint(cancel)
         progress(Progress(5, 100, "loading the network"))
-        network = _network(request.model_folder, read_manifest(request.model_folder).sha256, settings)
-        seen = _seen_part(read_seen(request.model_folder), digests)
+        models = load(request.model_folder, settings)
+        seen = _seen_part(models.seen, digests)
         checkpoint(cancel)
-        return analyse(source, network, request, combined(digests), seen, progress, cancel, started)
+        return analyse(source, models, request, combined(digests), seen, progress, cancel, started)
     finally:
         source.close()
 
 
 def analyse(
     source: ImageSource,
-    network: Network,
+    models: Models,
     request: AnalysisRequest,
     image_sha256: str,
     seen_part: str | None,
@@ -77,17 +81,18 @@ def analyse(
     cancel: CancelToken,
     started: float | None = None,
 ) -> AnalysisResult:
-    """Analyse an opened image with a loaded network."""
+    """Analyse an opened image with loaded networks."""
     started = time.perf_counter() if started is None else started
-    recipe, info = network.recipe, source.info
-    threshold = recipe.decision.threshold if request.threshold is None else request.threshold
+    network, info = models.network, source.info
+    recipe = network.recipe
     layers = chosen_layers(network, request.explain)
     parts = 2 if layers else 1
     try:
-        look = look_at(source, network, request.frame, request.stride)
+        look = look_at(source, models, request)
         probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
     except NotAnalysable as error:
         raise NotAnalysable(f"{info.path.name} is not analysed: {error}.") from error
+    threshold = look.threshold if request.threshold is None else request.threshold
     verdict = look.verdict(probability, threshold)
     mask = measure(probability, threshold, info.size, info.spacing, cancel)
     flags = look.flags(verdict, probability, mask) + uncertainty.image_flags(info, seen_part, request.frame)
@@ -106,6 +111,7 @@ def analyse(
         spacing=info.spacing,
         mask=mask,
         heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
+        stages=look.stages(),
         provenance=_provenance(network, request, look.stride, image_sha256),
         seconds=time.perf_counter() - started,
     )
@@ -121,11 +127,65 @@ def explain_path(
     """
     source = open_image(path, settings, request.mpp_um)
     try:
-        network = _network(request.model_folder, read_manifest(request.model_folder).sha256, settings)
-        layers = chosen_layers(network, request.explain)
-        return look_at(source, network, request.frame).heatmaps(layers, progress, cancel)
+        models = load(request.model_folder, settings)
+        layers = chosen_layers(models.network, request.explain)
+        return look_at(source, models, request).heatmaps(layers, progress, cancel)
     finally:
         source.close()
+
+
+@dataclass(frozen=True)
+class Models:
+    """What an analysis runs: one network, and for a cascade the one whose places it classifies."""
+
+    network: Network
+    outliner: Network | None = None
+    seen: tuple[Seen, ...] = ()
+    """What each was trained on."""
+
+
+def load(folder: Path, settings: Settings) -> Models:
+    """The networks of a model folder, kept in this process.
+
+    Raises:
+        ModelError: missing or damaged weights, of the model or of the one that its cascade begins with.
+        RecipeError: there is no model of the name that its cascade begins with.
+    """
+    manifest = read_manifest(folder)
+    network = _network(folder, manifest.sha256, settings)
+    spec = manifest.recipe.regions
+    if spec is None:
+        return Models(network, None, (read_seen(folder),))
+    first = Catalogue(settings).model(spec.model)
+    if first.recipe.task != "segmentation":
+        raise ModelError(f"{manifest.recipe.name} begins with {spec.model}, which outlines nothing.")
+    outlines = require_weights(first)
+    outliner = _network(outlines, read_manifest(outlines).sha256, settings)
+    return Models(network, outliner, (read_seen(folder), read_seen(outlines)))
+
+
+def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Look:
+    """Prepare an image for what the request asks.
+
+    Raises:
+        NotAnalysable: the image does not fit the recipe, or the recipe no stride.
+        ImageError: its pixels cannot be read.
+    """
+    network, frame, stride = models.network, request.frame, request.stride
+    if network.recipe.task != "classification" and stride:
+        raise NotAnalysable(f"{network.recipe.name} outlines and has no stride; leave it out")
+    if models.outliner is not None:
+        return CascadeLook(source, network, models.outliner, frame, request.threshold)
+    if network.recipe.task == "segmentation":
+        return OutlineLook(source, network, frame)
+    if stride is None:
+        return PatchLook(source, network, frame)
+    try:
+        return WindowLook(source, network, frame, stride or fine_stride(network))
+    except LessThanAField:
+        if stride:
+            raise
+        return PatchLook(source, network, frame)
 
 
 @lru_cache(maxsize=4)
@@ -134,9 +194,9 @@ def _network(folder: Path, sha256: str, settings: Settings) -> Network:
     return open_network(folder, settings)
 
 
-def _seen_part(seen: Seen, digests: tuple[str, ...]) -> str | None:
-    """Which part of the training data an image, or any patch of it, belonged to."""
-    parts = {seen.part_of(digest) for digest in digests}
+def _seen_part(seen: tuple[Seen, ...], digests: tuple[str, ...]) -> str | None:
+    """Which part of the training data of one of the models an image, or any patch of it, belonged to."""
+    parts = {one.part_of(digest) for one in seen for digest in digests}
     return next((part for part in ("train", "validation", "test") if part in parts), None)
 
 

@@ -76,8 +76,8 @@ def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> tuple[float
     )
 
 
-def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
-    """Bring an image to the recipe's crop, scale and channels.
+def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region | None = None) -> Working:
+    """Bring an image, or a region of it, to the recipe's crop, scale and channels.
 
     Raises:
         NotAnalysable: the image does not fit the recipe.
@@ -85,8 +85,8 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
     """
     info = source.info
     check_fits(info, recipe, frame)
-    breast = breast_region(source, frame) if recipe.input.crop == "breast" else None
-    crop = breast or Region.whole(info.size)
+    breast = breast_region(source, frame) if recipe.input.crop == "breast" and region is None else None
+    crop = region or breast or Region.whole(info.size)
     across, down = working_scale(info, recipe.input, crop)
     size = Size(max(1, round(crop.width * across)), max(1, round(crop.height * down)))
     if size.pixels > _MAX_WORKING_PIXELS:
@@ -101,7 +101,9 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0) -> Working:
     if recipe.input.channels == 1 or pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], recipe.input.channels, axis=2)
     place = GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height)
-    return Working(pixels, place, breast_found=breast is not None or recipe.input.crop != "breast")
+    return Working(
+        pixels, place, breast_found=breast is not None or region is not None or recipe.input.crop != "breast"
+    )
 
 
 def equalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

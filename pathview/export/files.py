@@ -115,7 +115,9 @@ def heat_picture(base: pictures.Canvas, heat: ScoreMap, layer: str) -> Pixels:
 def caption(result: AnalysisResult) -> str:
     """One line that says what was found."""
     words = {"positive": "positive", "negative": "negative", "not_sure": "NOT SURE: look here"}
-    return f"{result.recipe}: {words[result.label]}, score {score_words(result.score)}, threshold {result.threshold:g}"
+    first = "".join(f"{stage.recipe} {score_words(stage.score)}, " for stage in result.stages[:-1])
+    score = f"{first}score {score_words(result.score)}"
+    return f"{result.recipe}: {words[result.label]}, {score}, threshold {result.threshold:g}"
 
 
 def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[str, Any]:
@@ -141,6 +143,7 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
         "lower": outcome.lower,
         "upper": outcome.upper,
         "label": outcome.label,
+        "stages": [stage.as_json() for stage in outcome.stages],
         "flags": [{"code": flag.code, "reason": flag.sentence} for flag in outcome.flags],
         "threshold": outcome.threshold,
         "mask": {"area_px": mask.area_px, "area_mm2": mask.area_mm2, "components": len(mask.components)},

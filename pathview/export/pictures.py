@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from pathview.geometry import Region
 from pathview.images.render import colors, display_pixels, fitted, heat_tables
 from pathview.images.source import ImageSource
-from pathview.results.result import AnalysisResult, ScoreMap
+from pathview.results.result import AnalysisResult, ScoreMap, score_words
 from pathview.settings import INVESTIGATIONAL
 
 Rgb8 = npt.NDArray[np.uint8]
@@ -65,7 +65,20 @@ def with_outline(base: Canvas, result: AnalysisResult) -> Rgb8:
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     picture = base.pixels.copy()
     cv2.drawContours(picture, contours, -1, OUTLINE, 2, cv2.LINE_AA)
-    return picture
+    return _with_places(picture, result, base.scale) if result.stages else picture
+
+
+def _with_places(picture: Rgb8, result: AnalysisResult, scale: float) -> Rgb8:
+    """Squares about the places that a cascade's classifier scored, with their scores."""
+    sheet = Image.fromarray(picture)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for place in result.stages[-1].places:
+        region = place.region
+        left, top, right, bottom = (scale * v for v in (region.x, region.y, region.right - 1, region.bottom - 1))
+        draw.rectangle((left, top, right, bottom), outline=OUTLINE)
+        at = (left + 4, top - 18 if top >= 18 else top + 2)
+        draw.text(at, score_words(place.score), fill=OUTLINE, font=font, stroke_width=2, stroke_fill=_PAPER)
+    return np.asarray(sheet)
 
 
 def with_heat(base: Canvas, heat: ScoreMap, colormap: str = "inferno") -> Rgb8:

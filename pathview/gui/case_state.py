@@ -66,6 +66,7 @@ class CaseState:
             heat=self.heatmaps.get(self.layer) if self.heat else None,
             colormap=self.colormap,
             opacity=self.opacity,
+            places=self.result.places if self.result is not None and self.mask else (),
         )
 
     def with_result_of(self, detail: CaseDetail) -> CaseState:

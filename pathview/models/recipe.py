@@ -16,7 +16,7 @@ from pathview.settings import resource_dir
 
 RECIPES = "recipes"
 """Folder of recipe files among the resources."""
-Task = Literal["classification", "segmentation"]
+Task = Literal["classification", "segmentation", "cascade"]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -75,6 +75,22 @@ class InputSpec(Part):
         if self.fit != "none" and self.mpp_um is not None:
             raise ValueError("give fit or mpp_um, not both")
         return self
+
+
+class RegionSpec(Part):
+    """Where a cascade's classifier looks: at the places that another model outlines (seed 2's future work)."""
+
+    model: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """The name of the segmentation model."""
+    margin: float = Field(0.25, ge=0, le=2)
+    """Share of a place's longer side that is added at each side of its square."""
+    least_share: float = Field(1e-3, ge=0, lt=1)
+    """Share of the image below which an outlined place is a speck, and not classified."""
+    most: int = Field(8, ge=1)
+    """At most so many places are classified, the largest first."""
+    against: Literal["label", "tissue"] = "label"
+    """What the classes are in training: the image's own label at each outline (benign, malignant); or the outline
+    itself against an equally large place of the same breast without one."""
 
 
 class DecisionSpec(Part):
@@ -195,6 +211,8 @@ class Recipe(Part):
     """Names of the outputs; the last is the positive one."""
     network: NetworkSpec
     input: InputSpec
+    regions: RegionSpec | None = None
+    """Of a cascade, and of nothing else."""
     decision: DecisionSpec
     training: TrainingSpec
     augmentation: AugmentationSpec = AugmentationSpec()
@@ -206,7 +224,16 @@ class Recipe(Part):
         segmentation_rule = self.decision.rule == "mask-sum"
         if segmentation_rule != (self.task == "segmentation"):
             raise ValueError(f"the rule {self.decision.rule!r} does not belong to the task {self.task!r}")
+        if (self.task == "cascade") != (self.regions is not None):
+            raise ValueError("the task 'cascade' needs a part [regions], and no other task has one")
+        if self.task == "cascade" and len(self.classes) != 2:
+            raise ValueError("a cascade tells two classes apart")
         return self
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it gives a class (of an image, a patch, or a place) rather than an outline."""
+        return self.task != "segmentation"
 
     @property
     def digest(self) -> str:

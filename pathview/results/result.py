@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pathview.geometry import GridPlace, Size, SpacingMm
+from pathview.geometry import GridPlace, Region, Size, SpacingMm
 from pathview.results.mask import MaskStats
 
 Label = Literal["positive", "negative", "not_sure"]
@@ -65,6 +65,37 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A part of the image that a cascade's classifier was asked about."""
+
+    region: Region
+    """Level-0 pixels."""
+    score: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a cascade: what this model alone says of the image."""
+
+    recipe: str
+    weights_sha256: str
+    score: float
+    score_name: str
+    lower: float
+    upper: float
+    label: Label
+    places: tuple[Place, ...] = ()
+    """Of a classifier, the surest first."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of ``stages`` of ``pathview analyse``; a region is [x, y, width, height]."""
+        places = [
+            {"region": [p.region.x, p.region.y, p.region.width, p.region.height], "score": p.score} for p in self.places
+        ]
+        return {**vars(self), "places": places}
+
+
+@dataclass(frozen=True)
 class AnalysisResult:
     """One image, one model."""
 
@@ -91,6 +122,8 @@ class AnalysisResult:
     seconds: float
     heatmaps: Mapping[str, ScoreMap] = field(default_factory=dict)
     """By layer name."""
+    stages: tuple[Stage, ...] = ()
+    """Of a cascade, first to last; none for a single network."""
 
 
 @dataclass(frozen=True)

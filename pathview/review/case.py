@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pathview.geometry import Region
+from pathview.results.result import Place
+
 CaseState = Literal["new", "analysed", "decided"]
 CaseLabel = Literal["positive", "not_sure", "negative", "not_analysed"]
 DecisionValue = Literal["positive", "negative", "cant_tell"]
@@ -46,6 +49,8 @@ class ResultRow:
     threshold: float | None = None
     flags: tuple[tuple[str, str], ...] = ()
     """(code, sentence)."""
+    stages: tuple[Mapping[str, Any], ...] = ()
+    """Of a cascade: see :meth:`pathview.results.result.Stage.as_json`."""
     mask: Mapping[str, Any] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
     """Names of stored heat maps."""
@@ -56,6 +61,12 @@ class ResultRow:
     def explainable(self) -> tuple[str, ...]:
         """Layers that a heat map can be made of."""
         return tuple(self.provenance.get("settings", {}).get("layers", ())) or self.layers
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places that a cascade's classifier scored."""
+        found = self.stages[-1]["places"] if self.stages else ()
+        return tuple(Place(Region(*place["region"]), float(place["score"])) for place in found)
 
     @property
     def caution(self) -> str:

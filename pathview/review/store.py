@@ -262,6 +262,7 @@ def _result_row(row: ResultTable, with_layers: bool = False) -> ResultRow:
         label=row.label,
         threshold=row.threshold,
         flags=tuple((code, sentence) for code, sentence in row.flags),
+        stages=tuple(row.stages),
         mask=row.mask,
         layers=_layers(row) if with_layers else (),
         provenance=row.provenance,
@@ -308,6 +309,7 @@ def _analysed(result: AnalysisResult) -> ResultTable:
         label=result.label,
         threshold=result.threshold,
         flags=[[flag.code, flag.sentence] for flag in result.flags],
+        stages=[stage.as_json() for stage in result.stages],
         mask={
             "area_px": result.mask.area_px,
             "area_mm2": result.mask.area_mm2,

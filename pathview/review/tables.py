@@ -106,6 +106,8 @@ class ResultTable(Base):
     label: Mapped[str | None] = mapped_column(String(20))
     threshold: Mapped[float | None] = mapped_column(Float)
     flags: Mapped[list[list[str]]] = mapped_column(JSON)
+    stages: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """Of a cascade, as :meth:`pathview.results.result.Stage.as_json` writes them."""
     mask: Mapped[dict[str, Any]] = mapped_column(JSON)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
     seconds: Mapped[float | None] = mapped_column(Float)

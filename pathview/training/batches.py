@@ -66,8 +66,8 @@ def load_sample(sample: Sample, recipe: Recipe, settings: Settings) -> Loaded:
     """
     source = open_image(sample.path, settings)
     try:
-        working = prepare(source, recipe)
-        if recipe.task == "classification":
+        working = prepare(source, recipe, region=sample.region)
+        if recipe.classifies:
             size = Size(recipe.input.width, recipe.input.height)
             working = Working(resized(working.pixels, size).astype(np.uint8), working.place)
             return Loaded(sample, working, None, sample.label or 0)
@@ -122,7 +122,7 @@ class TrainingBatches:
         labels = np.array([one.label for one in loaded])
         if not len(labels):
             raise DataError("There are no images to train on.")
-        if recipe.task == "classification":
+        if recipe.classifies:
             missing = [name for i, name in enumerate(recipe.classes) if not (labels == i).any()]
             if missing:
                 raise DataError(f"The training patients have no image of the class {missing[0]!r}.")
@@ -185,7 +185,7 @@ def validation_inputs(loaded: Sequence[Loaded], recipe: Recipe) -> tuple[Batch, 
 
     Segmentations are seen whole, in the middle of one tile (a larger image by its middle part).
     """
-    if recipe.task == "classification":
+    if recipe.classifies:
         patches = np.stack([one.working.pixels for one in loaded])
         return as_input(patches), np.eye(len(recipe.classes), dtype=np.float32)[[one.label for one in loaded]]
     tile = (recipe.input.height, recipe.input.width)

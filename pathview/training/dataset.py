@@ -16,10 +16,11 @@ from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.breakhis import read_breakhis
 from pathview.training.cbis import read_cbis, tables_of
+from pathview.training.places import places_of
 from pathview.training.samples import Dataset, Sample, read_table
 
 LABELS_FILE = "labels.csv"
-_NUMBERED = {"0": 0, "1": 1}
+_OF_TWO = {"0": 0, "1": 1, "negative": 0, "benign": 0, "positive": 1, "malignant": 1}
 
 
 def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
@@ -32,11 +33,18 @@ def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
         settings: limits for images that have to be looked at.
 
     Raises:
-        DataError: missing, of no known layout, or with a table that does not fit its files.
+        DataError: missing, of no known layout, with a table that does not fit its files, or without the classes that
+            are wanted.
     """
     if not path.exists():
         raise DataError(f"The data set {path.name} does not exist.")
     dataset = _read(path, recipe, settings)
+    if recipe.regions is not None:
+        dataset = places_of(dataset, recipe, recipe.regions, settings)
+    if recipe.classifies:
+        unknown = [sample.path.name for sample in dataset.samples if sample.label is None]
+        if unknown:
+            raise DataError(f"{dataset.name} does not say the class of {len(unknown)} images, such as {unknown[0]}.")
     return dataset.black_boxed() if recipe.training.black_box else dataset
 
 
@@ -46,26 +54,43 @@ def _read(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
         return _from_csv(path, classes)
     if (path / "images").is_dir() and (path / "masks").is_dir():
         return _from_masks(path, classes)
-    if tables_of(path):
-        samples, notices = read_cbis(path, recipe.task == "classification", settings)
-        return Dataset(path.name, tuple(samples), tuple(notices))
-    if slides := read_breakhis(path):
-        return Dataset(path.name, tuple(slides))
-    patches = [(file, named) for file in sorted(path.rglob("*.png")) if (named := parse_name(file))]
-    if patches:
-        return Dataset(path.name, tuple(Sample(file, named[0], named[3]) for file, named in patches))
+    if published := _published(path, recipe, settings):
+        return published
     if (path / LABELS_FILE).is_file():
         return _from_csv(path / LABELS_FILE, classes)
     return _from_class_folders(path, classes)
 
 
+def _published(path: Path, recipe: Recipe, settings: Settings) -> Dataset | None:
+    """CBIS-DDSM, BreakHis or IDC patches as their authors publish them; None where it is none of these.
+
+    Raises:
+        DataError: the recipe tells more classes apart than their two.
+    """
+    classifies = recipe.classifies
+    notices: Sequence[str] = ()
+    if tables_of(path):
+        samples, notices = read_cbis(path, classifies, settings)
+    elif not (samples := read_breakhis(path)):
+        named = ((file, parse_name(file)) for file in sorted(path.rglob("*.png")))
+        samples = [Sample(file, name[0], name[3]) for file, name in named if name]
+    if samples and classifies and len(recipe.classes) > 2:
+        raise DataError(
+            f"{path.name} is of two classes, the recipe of {len(recipe.classes)}; "
+            "give a csv with file, patient and label."
+        )
+    return Dataset(path.name, tuple(samples), tuple(notices)) if samples else None
+
+
 def class_index(name: str, classes: Sequence[str]) -> int | None:
-    """Index of a class by its name (any case) or number; None for an unknown one."""
+    """Index of a class by its name (any case), its number, or, of two classes, the usual words; None for others."""
     lowered = [known.lower() for known in classes]
     text = name.strip().lower()
     if text in lowered:
         return lowered.index(text)
-    return {**_NUMBERED, "negative": 0, "benign": 0, "positive": 1, "malignant": 1}.get(text)
+    if len(classes) > 2:
+        return int(text) if text.isdecimal() and int(text) < len(classes) else None
+    return _OF_TWO.get(text)
 
 
 def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:

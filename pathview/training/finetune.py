@@ -223,7 +223,7 @@ def validation(recipe: Recipe, watched: Sequence[Loaded]) -> Validate:
         dice = float(np.where(total > 0, 2 * common / np.maximum(total, 1), 1.0).mean())
         return {"loss": 1.0 - dice, "dice": dice}
 
-    return classified if recipe.task == "classification" else outlined
+    return classified if recipe.classifies else outlined
 
 
 def _entropy(outputs: Batch, truths: Batch, exclusive: bool) -> float:
@@ -319,7 +319,7 @@ def _tested(
 
 def _one_of_many(recipe: Recipe) -> list[str]:
     """What "positive" means of a classifier with more than two classes."""
-    if recipe.task != "classification" or len(recipe.classes) <= 2:
+    if not recipe.classifies or len(recipe.classes) <= 2:
         return []
     known = len(recipe.classes)
     return [f"It tells {known} classes apart; the score is the probability of {recipe.classes[-1]!r} against the rest."]

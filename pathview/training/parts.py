@@ -39,7 +39,8 @@ def split_of(dataset: Dataset, recipe: Recipe, seed: int) -> PatientSplit:
             f"{without} images of {dataset.name} name no patient, so they cannot be split by patient; "
             "add a labels.csv with the columns file and patient."
         )
-    labels = [(_unit(s, recipe), s.label if recipe.task == "classification" else "") for s in dataset.samples]
+    of_patients = recipe.classifies and (recipe.regions is None or recipe.regions.against == "label")
+    labels = [(_unit(s, recipe), s.label if of_patients else "") for s in dataset.samples]
     spec = recipe.training
     test = 1.0 - spec.train_fraction - spec.validation_fraction
     split = split_by_patient(strata_of(labels), Fractions(spec.train_fraction, spec.validation_fraction, test), seed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pathview.errors import DataError
+from pathview.geometry import Region
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Sample:
     """Outlines as images of the same size, true above 127; the truth is all of them together."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Further columns of its label table."""
+    region: Region | None = None
+    """The part of the image that is meant; None: all of it."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def sweep(
         RecipeError: a layer that the network does not have.
     """
     recipe = request.recipe
-    if recipe.task != "classification":
+    if not recipe.classifies:
         raise DataError(f"{recipe.name} outlines regions; a sweep compares classifiers.")
     dataset = read_dataset(request.data, recipe, settings)
     split = split_of(dataset, recipe, request.seed)

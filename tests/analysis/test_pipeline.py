@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pathview.analysis.pipeline import AnalysisRequest, analyse, analyse_path, explain_path
+from pathview.analysis.pipeline import AnalysisRequest, Models, analyse, analyse_path, explain_path
 from pathview.errors import ImageError, ModelError, NotAnalysable
 from pathview.images.digest import file_digests
 from pathview.images.formats import open_image
@@ -57,7 +57,7 @@ def said_of(path: Path, network: ConstantNetwork, mpp_um: float | None = None, *
     source = open_image(path, Settings(), mpp_um)
     request = AnalysisRequest(path, **options)
     try:
-        return analyse(source, network, request, "", None, no_progress, never())
+        return analyse(source, Models(network), request, "", None, no_progress, never())
     finally:
         source.close()
 

@@ -21,7 +21,7 @@ from pathview.results.result import NotAnalysed
 from pathview.review.case import ResultRow
 from pathview.settings import INVESTIGATIONAL, Settings
 from tests.gui.conftest import idle
-from tests.makers import breast_pixels, write_dicom
+from tests.makers import breast_pixels, tiny_cascade_recipe, write_dicom, write_random_model
 
 KEY = Qt.Key
 
@@ -620,3 +620,38 @@ def test_that_a_case_comes_back_at_the_threshold_it_was_decided_at(qtbot, opened
     opened.actions_by_id["analyse_case"].trigger()  # another result was not decided on
     idle(qtbot, opened)
     assert opened.desk.state.threshold == own
+
+
+def test_that_both_scores_of_a_cascade_are_shown(qtbot, make_window, mammogram: Path, tiny_models: Settings) -> None:
+    write_random_model(tiny_models.data_dir / "models", tiny_cascade_recipe())
+    window = make_window()
+    window.open_paths([mammogram])
+    idle(qtbot, window)
+    window.desk.choose_model("mammogram", "tiny-cascade")
+    window.desk.analyse([1])
+    idle(qtbot, window)
+    result = result_of(window)
+    assert result.status == "analysed", result.reason
+    words = window.ai._stages.text().splitlines()
+    assert [line.split(":")[0] for line in words] == ["tiny-unet", "tiny-cascade"]
+    assert window.ai._stages.isVisible()
+    assert window.viewer.canvas.overlay.places == result.places
+    window.desk.show(mask=False)
+    assert not window.viewer.canvas.overlay.places
+    window.desk.choose_model("mammogram", "tiny-unet")
+    window.desk.analyse([1])
+    idle(qtbot, window)
+    assert not window.ai._stages.isVisible()
+
+
+def test_that_a_fine_map_is_made_where_it_is_asked_for(qtbot, opened) -> None:
+    opened.worklist.choose(2)
+    idle(qtbot, opened)
+    shapes = []
+    for fine in (False, True, False):
+        opened.actions_by_id["fine_map"].setChecked(fine)
+        opened.actions_by_id["analyse_case"].trigger()
+        idle(qtbot, opened)
+        shapes.append(opened.desk.state.probability.values.shape)
+    assert shapes[0] == shapes[2] == (3, 4)
+    assert shapes[1][0] > 30

@@ -7,15 +7,17 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy
 
 from pathview.errors import StoreError
-from pathview.geometry import GridPlace, Size, SpacingMm
+from pathview.geometry import GridPlace, Region, Size, SpacingMm
 from pathview.results.mask import MaskStats
-from pathview.results.result import AnalysisResult, Flag, NotAnalysed, Provenance, ScoreMap
+from pathview.results.result import AnalysisResult, Flag, NotAnalysed, Place, Provenance, ScoreMap, Stage
 from pathview.review.case import NewImage, position_of
 from pathview.review.database import Database
 from pathview.review.store import Store
@@ -305,3 +307,40 @@ def test_that_positions_are_thirds_in_any_unit() -> None:
     assert position_of(10, 2, 10) == pytest.approx(2 / 3)
     assert 2 / 3 < position_of(20, 2, 10) < position_of(1e6, 2, 10) <= 1
     assert position_of(1.0, 0.4, 0.6) == pytest.approx(1.0)
+
+
+def test_that_the_stages_of_a_cascade_come_back(store: Store) -> None:
+    case_id = a_case(store)
+    place = Place(Region(10, 20, 30, 40), 0.875)
+    stages = (
+        Stage("outlines", "o" * 64, 700.0, "sum", 100.0, 500.0, "positive"),
+        Stage("classifies", "c" * 64, 0.875, "probability", 0.35, 0.65, "positive", (place,)),
+    )
+    store.save_result(image_id(store, case_id), replace(a_result(), stages=stages), "r")
+    kept = store.case(case_id).images[0].result
+    assert [stage["recipe"] for stage in kept.stages] == ["outlines", "classifies"]
+    assert kept.stages[0]["score"] == 700.0
+    assert kept.places == (place,)
+
+
+def test_that_a_store_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    old = Store(Database(path))
+    case_id = a_case(old)
+    old.save_result(image_id(old, case_id), a_result(), "r")
+    old.close()
+    with sqlite3.connect(path) as connection:  # as it was before cascades
+        connection.execute("ALTER TABLE results DROP COLUMN stages")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with pytest.raises(StoreError, match="of an older version"):
+        Database(path, writable=False)
+    new = Store(Database(path))
+    kept = new.case(case_id).images[0].result
+    assert (kept.score, kept.stages, kept.places) == (5.0, (), ())
+    new.close()
+    (before,) = path.parent.glob("cases-before-*.sqlite")
+    engine = sqlalchemy.create_engine(f"sqlite:///{before}")
+    columns = {column["name"] for column in sqlalchemy.inspect(engine).get_columns("results")}
+    engine.dispose()
+    assert "score" in columns
+    assert "stages" not in columns

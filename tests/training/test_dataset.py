@@ -43,7 +43,9 @@ def test_that_images_and_masks_meet_by_name_and_the_table_tells_patients(tmp_pat
     for name in ("a", "b"):
         write_image(tmp_path / "masks" / f"{name}.png")
     (tmp_path / "labels.csv").write_text("file,patient,type\na.png,P1,DM\nb.png,P2,CM\n")
-    found = read_as(tmp_path, CLASSES)
+    with pytest.raises(DataError, match=r"does not say the class of 2 images, such as a\.png"):
+        read_as(tmp_path, CLASSES)
+    found = read_as(tmp_path, CLASSES, loss="dice")
     assert [(s.path.stem, s.patient, s.attributes["type"]) for s in found.samples] == [
         ("a", "P1", "DM"),
         ("b", "P2", "CM"),
@@ -102,7 +104,7 @@ def test_that_classes_go_by_name_number_or_the_usual_words() -> None:
 def test_that_the_real_sets_are_read(data_dir: Path) -> None:
     idc = read_as(data_dir / "idc", CLASSES)
     assert (len(idc.samples), len(idc.patients)) == (5925, 14)
-    cesm = read_as(data_dir / "mammograms" / "cdd-cesm", ("background", "lesion"))
+    cesm = read_as(data_dir / "mammograms" / "cdd-cesm", ("background", "lesion"), loss="dice")
     assert (len(cesm.samples), len(cesm.patients)) == (454, 126)
     assert len(cesm.where({"type": "DM"}).samples) == 228
 

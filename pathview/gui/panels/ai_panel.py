@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -75,6 +78,9 @@ class AiPanel(QWidget):
         self._label.setWordWrap(True)
         self._score = QLabel("")
         self._score.setWordWrap(True)
+        self._stages = QLabel("")
+        self._stages.setObjectName("dim")
+        self._stages.setWordWrap(True)
         self._band = ScoreBand(self._theme)
         self._reasons = QLabel("")
         self._reasons.setWordWrap(True)
@@ -106,6 +112,7 @@ class AiPanel(QWidget):
             self._label,
             self._score,
             self._band,
+            self._stages,
             self._reasons,
             self._caution,
             self._size_row,
@@ -205,6 +212,7 @@ class AiPanel(QWidget):
         self._heat_group.setVisible(analysed)
         self._source.setVisible(analysed)
         self._caution.hide()
+        self._stages.hide()
         self._analyse.setText("Analyse with this model  (A)" if other else "Analyse this case  (A)")
         settled = (analysed and not other) or _lacks_pixel_size(result)
         self._analyse.setVisible(has_image and not busy and not settled)
@@ -214,6 +222,8 @@ class AiPanel(QWidget):
             return
         self._score.setText(f"<b>{score_words(result.score or 0.0)}</b> &nbsp;{result.score_name}")
         self._band.show_result(result)
+        self._stages.setText("\n".join(_stage_words(stage) for stage in result.stages))
+        self._stages.setVisible(bool(result.stages))
         weights = str(result.provenance.get("weights_sha256", ""))[:8]
         runtime = result.provenance.get("runtime", "")
         self._source.setText(f"{result.recipe}, weights {weights}, {runtime}")
@@ -310,6 +320,12 @@ class AiPanel(QWidget):
     @Slot()
     def _on_pixel_size(self) -> None:
         self.pixel_size_stated.emit(self._pixel_size.value())
+
+
+def _stage_words(stage: Mapping[str, Any]) -> str:
+    """One step of a cascade in a line: what it is, its score, and what it alone would say."""
+    label = str(stage["label"]).replace("_", " ")
+    return f"{stage['recipe']}: {score_words(stage['score'])}, {label}"
 
 
 def _area_words(mm2: float) -> str:

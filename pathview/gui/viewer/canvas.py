@@ -10,11 +10,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
 from pathview.geometry import SpacingMm, format_length, round_length
-from pathview.gui.viewer.picture import SURROUND_BGRA, Bgra, Compositor, Overlay, Tone, View
+from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Bgra, Compositor, Overlay, Tone, View
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
+from pathview.results.result import score_words
 
 _BACKGROUND = QColor(*SURROUND_BGRA[2::-1])
+_OUTLINE = QColor(*OUTLINE_BGRA[2::-1])
 _INK = QColor(235, 238, 243)
 _SHADOW = QColor(0, 0, 0, 170)
 _BACKDROP = QColor(0, 0, 0, 150)
@@ -150,9 +152,22 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
             painter.restore()
             return
+        self._draw_places(painter)
         self._draw_corner(painter)
         self._draw_scale_bar(painter, self.data.info.spacing)
         painter.restore()
+
+    def _draw_places(self, painter: QPainter) -> None:
+        """A cascade's places as dashed squares, each with its score."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for place in self.overlay.places:
+            region = place.region
+            corners = QRectF(region.x, region.y, region.width, region.height)
+            square = self.mapFromScene(self.box.mapViewToScene(corners)).boundingRect()
+            for color, style in ((_SHADOW, Qt.PenStyle.SolidLine), (_OUTLINE, Qt.PenStyle.DashLine)):
+                painter.setPen(QPen(color, 1.5, style))
+                painter.drawRect(square)
+            _shadowed(painter, QPointF(square.left() + 4, square.top() - 5), score_words(place.score))
 
     def _draw_corner(self, painter: QPainter) -> None:
         """The image's own words, on a shade: some pictures have text burnt in at the same place."""

@@ -19,7 +19,7 @@ from pathview.geometry import Region, Size
 from pathview.images.intensity import Voi
 from pathview.images.pyramid import Patch, PictureData
 from pathview.images.render import heat_tables
-from pathview.results.result import ScoreMap
+from pathview.results.result import Place, ScoreMap
 
 Bgra = npt.NDArray[np.uint8]
 OUTLINE_BGRA = (71, 209, 255, 255)
@@ -64,6 +64,8 @@ class Overlay:
     heat: ScoreMap | None = None
     colormap: str = "inferno"
     opacity: float = 0.6
+    places: tuple[Place, ...] = ()
+    """Squares to draw with their scores."""
 
 
 class _Same:

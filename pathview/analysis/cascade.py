@@ -1,0 +1,169 @@
+"""Two networks in turn: one outlines places, the other classifies each place that was outlined (seed 2's future work).
+
+The score is the classifier's for the most suspicious place; the outlining network's own score stands beside it, and
+where one calls the image positive and the other negative, nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from pathview.analysis.gradcam import relative
+from pathview.analysis.looks import OutlineLook
+from pathview.analysis.predict import as_input, checked_score
+from pathview.analysis.prepare import Working, prepare
+from pathview.analysis.uncertainty import Verdict, label_of
+from pathview.geometry import Region
+from pathview.images.source import ImageSource
+from pathview.jobs import CancelToken, ProgressSink, checkpoint, part_of
+from pathview.models.backend import Batch, Network
+from pathview.models.recipe import RegionSpec
+from pathview.results.components import Component
+from pathview.results.mask import MaskStats, measure
+from pathview.results.result import Flag, FloatMap, Label, Place, ScoreMap, Stage, score_words
+
+SCORE_NAME = "probability of the most suspicious place"
+NO_PLACE = "no place was outlined"
+
+
+class CascadeLook:
+    """See :class:`pathview.analysis.looks.Look`."""
+
+    stride: int | None = None
+
+    def __init__(
+        self, source: ImageSource, classifier: Network, outliner: Network, frame: int, threshold: float | None
+    ) -> None:
+        """Prepare an image; what reaches ``threshold`` on the outlining network's map is a place.
+
+        Raises:
+            NotAnalysable: it does not fit one of the recipes.
+            ImageError: its pixels cannot be read.
+        """
+        self._source, self._frame = source, frame
+        self._classifier, self._outliner = classifier, outliner
+        self._outline = OutlineLook(source, outliner, frame)
+        self.threshold = self._outline.threshold if threshold is None else threshold
+        self._map: ScoreMap | None = None
+        self._components: tuple[Component, ...] = ()
+        self._places: tuple[Place, ...] = ()
+
+    def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
+        """The outlining network's map; the places on it are classified on the way."""
+        self._map = self._outline.probability(part_of(progress, 0, 2, "outlining"), cancel)
+        checkpoint(cancel)
+        info = self._source.info
+        self._components = measure(self._map, self.threshold, info.size, info.spacing, cancel).components
+        spec, least = self._spec, self._spec.least_share * info.size.pixels
+        large = [part for part in self._components if part.area_px >= least][: spec.most]
+        regions = [part.region.square_around(spec.margin, info.size) for part in large]
+        if regions:
+            scores = checked_score(self._classifier, self._cut_out(regions, cancel))
+            places = [Place(region, float(score)) for region, score in zip(regions, scores, strict=True)]
+            self._places = tuple(sorted(places, key=lambda place: -place.score))
+        return self._map
+
+    def verdict(self, probability: ScoreMap, threshold: float) -> Verdict:
+        """The classifier's on the most suspicious place; not sure where the two contradict each other."""
+        spec, outlined = self._classifier.recipe.decision, self._outline.verdict(probability, threshold)
+        if not self._places:
+            label: Label = "negative" if outlined.label == "negative" else "not_sure"
+            return Verdict(0.0, NO_PLACE, spec.lower, spec.upper, label)
+        score = self._places[0].score
+        own = label_of(score, spec.lower, spec.upper)
+        return Verdict(score, SCORE_NAME, spec.lower, spec.upper, "not_sure" if _opposed(own, outlined.label) else own)
+
+    def flags(self, verdict: Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
+        """What the two networks leave open."""
+        first, second = self.stages()
+        found = [flag for flag in self._outline.flags(verdict, probability, mask) if flag.code == "no_breast_found"]
+        if not self._places and first.label != "negative":
+            found.append(
+                Flag("nothing_to_classify", f"{first.recipe} calls it {_words(first)}, but outlines no place.")
+            )
+        elif _opposed(first.label, second.label):
+            sentence = f"{first.recipe} calls it {_words(first)}, {second.recipe} {_words(second)}: look for yourself."
+            found.append(Flag("stages_disagree", sentence))
+        elif second.label == "not_sure":
+            band = f"{second.lower:.2f} and {second.upper:.2f}"
+            found.append(Flag("score_in_band", f"Score {second.score:.2f} lies between {band}: too near to call."))
+        if left_out := len(self._components) - len(self._places):
+            found.append(Flag("places_left_out", f"{left_out} smaller places were outlined but not classified."))
+        return found
+
+    def stages(self) -> tuple[Stage, Stage]:
+        """The outlining network's own result, and the classifier's; once the network has run."""
+        if self._map is None:
+            raise ValueError("a cascade has no stages before it has run")
+        decision = self._classifier.recipe.decision
+        score = self._places[0].score if self._places else 0.0
+        own = label_of(score, decision.lower, decision.upper)
+        name = SCORE_NAME if self._places else NO_PLACE
+        judged = Verdict(score, name, decision.lower, decision.upper, own)
+        outlined = self._outline.verdict(self._map, self.threshold)
+        return _stage(self._outliner, outlined, ()), _stage(self._classifier, judged, self._places)
+
+    def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
+        """The classifier's on each place, laid where the place is; blank elsewhere."""
+        if not layers:
+            return {}
+        if self._map is None:
+            self.probability(part_of(progress, 0, 2), cancel)
+        checkpoint(cancel)
+        working = self._outline.working
+        regions = [place.region for place in self._places]
+        maps = self._classifier.gradcam(self._cut_out(regions, cancel), layers) if regions else {}
+        laid = {layer: _laid(maps.get(layer, ()), regions, working) for layer in layers}
+        return {layer: ScoreMap(relative(values), working.place) for layer, values in laid.items()}
+
+    @property
+    def _spec(self) -> RegionSpec:
+        spec = self._classifier.recipe.regions
+        if spec is None:
+            raise ValueError("this is no cascade's recipe")
+        return spec
+
+    def _cut_out(self, regions: Sequence[Region], cancel: CancelToken) -> Batch:
+        """The places as the classifier reads them, [n, rows, columns, channels]."""
+        pixels = []
+        for region in regions:
+            checkpoint(cancel)
+            pixels.append(prepare(self._source, self._classifier.recipe, self._frame, region).pixels)
+        return as_input(np.stack(pixels))
+
+
+def _opposed(one: Label, other: Label) -> bool:
+    return {one, other} == {"positive", "negative"}
+
+
+def _words(stage: Stage) -> str:
+    return f"{stage.label.replace('_', ' ')} ({score_words(stage.score)})"
+
+
+def _stage(network: Network, verdict: Verdict, places: tuple[Place, ...]) -> Stage:
+    return Stage(
+        network.recipe.name,
+        network.weights_sha256,
+        verdict.score,
+        verdict.name,
+        verdict.lower,
+        verdict.upper,
+        verdict.label,
+        places,
+    )
+
+
+def _laid(maps: Sequence[FloatMap] | Batch, regions: Sequence[Region], working: Working) -> FloatMap:
+    """Maps of places on the working grid [rows, columns], the larger value where places overlap; NaN elsewhere."""
+    canvas = np.full(working.pixels.shape[:2], np.nan, np.float32)
+    for values, region in zip(maps, regions, strict=True):
+        left, top = (max(0, round(v)) for v in working.place.to_grid(region.x, region.y))
+        right, bottom = (round(v) for v in working.place.to_grid(region.right, region.bottom))
+        part = canvas[top:bottom, left:right]
+        if part.size:
+            whole = cv2.resize(values, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+            part[:] = np.fmax(part, whole[: part.shape[0], : part.shape[1]])
+    return canvas
