@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("viewer", "startup", "responsiveness", "analysis", "explanations")
+NAMES = ("viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes")
 
 
 def main() -> int:

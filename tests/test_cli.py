@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -8,12 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from pathview import cli
 from pathview.session import WindowRequest
 from pathview.settings import Settings
-from tests.makers import breast_pixels, write_dicom, write_patch_folder
+from pathview.training.start import NoImageNet
+from tests.makers import (
+    breast_pixels,
+    tiny_cascade_recipe,
+    tiny_cnn_recipe,
+    write_dicom,
+    write_patch_folder,
+    write_random_model,
+)
 
 CONTRACT_INFO = {
     "path", "format", "modality", "width", "height", "levels", "frames", "bits", "photometric", "laterality", "view",
@@ -248,3 +258,53 @@ def test_that_a_bug_is_one_sentence_with_its_place(run, mammogram: Path, monkeyp
 
 def test_that_numbers_that_are_none_are_wrong_usage(run, mammogram: Path) -> None:
     assert run("render", mammogram, "--out", "x.png", "--region", "nan,0,1,1").code == 2
+
+
+class Terminal(io.StringIO):
+    """Somebody at a keyboard."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_that_a_terminal_is_asked_before_random_weights_are_taken(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = {"loss": "categorical-crossentropy", "initial": "imagenet"}
+    recipe = tiny_cnn_recipe(network={"name": "mobilenet", "options": {}}, training=training)
+    asked = (recipe, None, False, Settings())
+    with pytest.raises(NoImageNet):  # nobody to ask
+        cli.training._start(*asked)
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert cli.training._start(*asked).words == ""
+    said = capsys.readouterr().err
+    assert "starts from ImageNet weights of mobilenet, and there are none here" in said
+    assert "Train from random weights?" in said
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    with pytest.raises(typer.Exit) as refused:
+        cli.training._start(*asked)
+    assert refused.value.exit_code == 1
+
+
+def test_that_stride_and_runtime_can_be_chosen(run, tmp_path: Path) -> None:
+    folder = write_patch_folder(tmp_path / "slide")
+    coarse = run("analyse", folder, "--recipe", "tiny-cnn").lines[0]
+    fine = run("analyse", folder, "--recipe", "tiny-cnn", "--stride", 8, "--runtime", "tensorflow").lines[0]
+    assert coarse["provenance"]["runtime"].startswith("ONNX Runtime")
+    assert fine["provenance"]["runtime"].startswith("Keras")
+    assert (coarse["provenance"]["settings"]["stride"], fine["provenance"]["settings"]["stride"]) == (None, 8)
+    assert coarse["score"] == fine["score"]
+    assert coarse["stages"] == []
+    wrong = run("analyse", folder, "--recipe", "tiny-cnn", "--runtime", "abacus")
+    assert wrong.code == 2
+    assert "abacus" in wrong.err
+
+
+def test_that_a_cascade_prints_both_scores(run, tmp_path: Path, tiny_models: Settings) -> None:
+    write_random_model(tiny_models.data_dir / "models", tiny_cascade_recipe())
+    path = write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220), PixelSpacing=[0.1, 0.1])
+    (line,) = run("analyse", path, "--recipe", "tiny-cascade", "--threshold", "0", "--out", tmp_path / "out").lines
+    assert [stage["recipe"] for stage in line["stages"]] == ["tiny-unet", "tiny-cascade"]
+    assert line["score"] == line["stages"][1]["score"] == line["stages"][1]["places"][0]["score"]
+    assert len(line["stages"][1]["places"][0]["region"]) == 4
+    assert [model["task"] for model in run("models", "list").lines if model["name"] == "tiny-cascade"] == ["cascade"]

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pathview.cli.base import RuntimeOption, StderrProgress, conditions, emit, say, session
 from pathview.errors import OutputError
+from pathview.models.recipe import Recipe
 from pathview.models.weights import MANIFEST
+from pathview.settings import Settings
+
+if TYPE_CHECKING:
+    from pathview.training.start import Start
 
 app = typer.Typer(rich_markup_mode=None)
 InitOption = Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")]
 FromScratchOption = Annotated[bool, typer.Option("--from-scratch", help="Random weights, whatever the recipe.")]
+
+
+def _start(recipe: Recipe, init: Path | None, from_scratch: bool, settings: Settings) -> Start:
+    """What training starts from; at a terminal it asks before random weights take the place of ImageNet's."""
+    from pathview.training.start import NoImageNet, start_of
+
+    try:
+        return start_of(recipe, init, from_scratch, settings)
+    except NoImageNet as error:
+        if not sys.stdin.isatty():
+            raise
+        say(str(error))
+        if not typer.confirm("Train from random weights?", err=True):
+            raise typer.Exit(1) from error
+        return start_of(recipe, init, True, settings)
 
 
 @app.command()
@@ -35,7 +56,6 @@ def train(
     """Train a recipe on local labels, split by patient, and report on patients that it never saw."""
     from pathview.training.finetune import TrainRequest
     from pathview.training.finetune import train as train_model
-    from pathview.training.start import start_of
 
     if split not in (None, "patient", "random"):
         raise typer.BadParameter("--split is patient or random")
@@ -58,7 +78,7 @@ def train(
         asked = work.catalogue.recipe(recipe)
         if split is not None:
             asked = asked.model_copy(update={"training": asked.training.model_copy(update={"split": split})})
-        start = start_of(asked, init, from_scratch, settings)
+        start = _start(asked, init, from_scratch, settings)
         say(f"Starting from {start.words or 'random weights'}.")
         request = TrainRequest(asked, source, out, epochs, seed, resume, start, about, conditions(where or []))
         trained = work.engine.run(train_model, request, settings, on_epoch, progress=progress)
@@ -81,7 +101,6 @@ def sweep(
     from_scratch: FromScratchOption = False,
 ) -> None:
     """Compare where to cut a network off: a linear head on each layer's features, cross-validated by patient."""
-    from pathview.training.start import start_of
     from pathview.training.sweep import SweepRequest
     from pathview.training.sweep import sweep as compare
 
@@ -91,7 +110,7 @@ def sweep(
     settings = context.obj.settings
     with session(context) as work:
         asked = work.catalogue.recipe(recipe)
-        start = start_of(asked, init, from_scratch, settings)
+        start = _start(asked, init, from_scratch, settings)
         say(f"Starting from {start.words or 'random weights'}.")
         names = tuple(name.strip() for name in layers.split(",") if name.strip())
         rows = work.engine.run(

@@ -15,6 +15,10 @@ from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
 
 
+class NoImageNet(DataError):
+    """A recipe starts from ImageNet weights that were not imported; whoever asked may want random ones instead."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What a training starts from."""
@@ -29,8 +33,9 @@ def start_of(recipe: Recipe, file: Path | None, from_scratch: bool, settings: Se
     """What a recipe's training starts from: a file that is named, else what the recipe asks for.
 
     Raises:
-        DataError: the file is missing; or the recipe starts from ImageNet weights, none were imported, and
-            starting from scratch was not asked for.
+        DataError: the file is missing.
+        NoImageNet: the recipe starts from ImageNet weights, none were imported, and starting from scratch was not
+            asked for.
         ModelError: the imported weights are damaged, or the model to start from has none.
         RecipeError: there is no such model.
     """
@@ -47,7 +52,7 @@ def start_of(recipe: Recipe, file: Path | None, from_scratch: bool, settings: Se
     backbone = NETWORKS[recipe.network.name].imagenet
     found = kept(backbone, settings)
     if found is None:
-        raise DataError(
+        raise NoImageNet(
             f"{recipe.name} starts from ImageNet weights of {backbone}, and there are none here: import them "
             "(pathview models import FILE), or train from random weights (--from-scratch)."
         )
