@@ -17,11 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from pathview.compute.worker import Worker
+from pathview.images.formats import open_image
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.models.catalogue import Catalogue
 from pathview.models.recipe import Recipe
+from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
+from pathview.training.batches import read_truth
 from pathview.training.dataset import read_dataset
 from pathview.training.finetune import TrainRequest, train
 from pathview.training.samples import Dataset, Sample
@@ -33,8 +39,11 @@ WOMEN = 30
 """Patients of the mammograms."""
 BUNDLED = ("idc-patches", "lesion-unet")
 MOBILENET = "weights/mobilenet_v1_1.0_224_imagenet_to_conv_pw_12.weights.h5"
+PLACES = "cascade-mobilenet"
+"""The recipe whose places (lesions, and other tissue) stand for crops of masses where those are asked for."""
 PAPER = {
     "breakhis-": "1",
+    "cascade-": "2",
     "zf-unet": "2",
     "crop-": "2",
     "lesion-": "2",
@@ -106,27 +115,32 @@ def run(recipe: Recipe, data: Path, runs: Path, settings: Settings, progress: Pr
     """Train and test one recipe (a job for a child); of the bundled models their cards are read."""
     if recipe.name in BUNDLED:
         return _row(recipe, _bundled(recipe, settings), "see its card", "its card's part of the set", "see its card")
-    if recipe.training.black_box:
-        return _row(recipe, None, f"{recipe.training.initial}'s weights", "no benign mammograms at hand", "")
     folder = _subset(recipe, data, runs)
-    start = _start(recipe, data, settings)
+    start = _start(recipe, data, runs, settings)
     epochs = min(recipe.training.epochs, 1 if recipe.network.parameters and recipe.network.parameters > 5e6 else 8)
-    small = recipe.model_copy(update={"training": recipe.training.model_copy(update={"refit": False})})
+    changes: dict[str, Any] = {"training": recipe.training.model_copy(update={"refit": False})}
+    if _reads_places(recipe):  # they are cut out already, and none is benign
+        changes |= {"classes": ("tissue", "lesion"), "input": recipe.input.model_copy(update={"crop": "none"})}
+    small = recipe.model_copy(update=changes)
     began = time.perf_counter()
     request = TrainRequest(small, folder, runs / recipe.name, epochs=epochs, start=start)
     trained = train(request, settings, lambda _: None, progress, cancel)
     seconds = time.perf_counter() - began
-    count = len(read_dataset(folder, recipe, settings).samples)
+    count = len(read_dataset(folder, small, settings).samples)
     method = "SVM" if recipe.training.method == "svm" else f"{epochs} epoch{'s' if epochs > 1 else ''}"
-    words = "ImageNet" if start.file is not None else "random weights"
-    return _row(recipe, trained.manifest.metrics, words, f"{count} images, {method}", f"{seconds:.0f} s")
+    words = "random weights" if start.file is None else recipe.training.initial
+    kind = "places" if _reads_places(recipe) else "images"
+    return _row(recipe, trained.manifest.metrics, words, f"{count} {kind}, {method}", f"{seconds:.0f} s")
 
 
-def _row(recipe: Recipe, metrics: dict[str, Any] | None, start: str, data: str, cost: str) -> Row:
+def _reads_places(recipe: Recipe) -> bool:
+    """Whether its data are crops of masses, benign and malignant."""
+    return recipe.training.black_box or recipe.regions is not None or recipe.name.startswith("crop-")
+
+
+def _row(recipe: Recipe, metrics: dict[str, Any], start: str, data: str, cost: str) -> Row:
     spec = recipe.network
     counts = f"{spec.parameters:,} / {spec.trainable_parameters:,}"
-    if metrics is None:
-        return Row(recipe.name, spec.name, counts, start, data, "not run on real data", "", cost)
     name = "dice" if recipe.task == "segmentation" else "auc"
     low, high = metrics["intervals"].get(name, (float("nan"), float("nan")))
     value = metrics["metrics"].get(name)
@@ -143,8 +157,10 @@ def _bundled(recipe: Recipe, settings: Settings) -> dict[str, Any]:
     return manifest.metrics
 
 
-def _start(recipe: Recipe, data: Path, settings: Settings) -> Start:
-    """Genuine weights where they are at hand: MobileNet's."""
+def _start(recipe: Recipe, data: Path, runs: Path, settings: Settings) -> Start:
+    """Genuine weights where they are at hand: MobileNet's; and of the first stage, which ran before the second."""
+    if (runs / recipe.training.initial / WEIGHTS).is_file():
+        return Start(runs / recipe.training.initial / WEIGHTS, f"the model {recipe.training.initial}")
     if recipe.network.name.startswith("mobilenet"):
         return start_of(recipe, data / MOBILENET, False, settings)
     return Start()
@@ -152,6 +168,8 @@ def _start(recipe: Recipe, data: Path, settings: Settings) -> Start:
 
 def _subset(recipe: Recipe, data: Path, runs: Path) -> Path:
     """A csv of a part of the real data, by patient."""
+    if _reads_places(recipe):
+        return _crops(recipe, data, runs)
     outlines = recipe.task == "segmentation"
     whole = read_dataset(data / ("mammograms/cdd-cesm" if outlines else "idc"), recipe, settings=Settings())
     table_file = runs / ("cdd-cesm.csv" if outlines else "idc.csv")
@@ -164,6 +182,34 @@ def _subset(recipe: Recipe, data: Path, runs: Path) -> Path:
             mask = sample.masks[0].absolute() if sample.masks else ""
             writer.writerow([sample.path.absolute(), sample.patient, label, mask, sample.attributes.get("type", "")])
     return table_file
+
+
+def _crops(recipe: Recipe, data: Path, runs: Path) -> Path:
+    """Places of lesions and of other tissue, cut out as pictures with their outlines, and a csv of them."""
+    settings = Settings()
+    finder = Catalogue(settings).recipe(PLACES)
+    outlined = {s.path: s for s in _women(read_dataset(data / "mammograms/cdd-cesm", _outlining(), settings))}
+    places = read_dataset(data / "mammograms/cdd-cesm", finder, settings).samples
+    folder = runs / "places"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{recipe.name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "patient", "label", "mask"])
+        for number, place in enumerate(place for place in places if place.path in outlined):
+            source = open_image(place.path, settings)
+            truth = read_truth(outlined[place.path], source.info.size, settings)
+            assert place.region is not None
+            region = place.region
+            part = truth[region.y : region.bottom, region.x : region.right]
+            Image.fromarray(source.read_region(region)).save(folder / f"{number}.png")
+            Image.fromarray(part.astype(np.uint8) * 255).save(folder / f"{number}-mask.png")
+            mask = f"{number}-mask.png" if recipe.training.black_box else ""
+            writer.writerow([f"{number}.png", place.patient, ("tissue", "lesion")[place.label or 0], mask])
+    return folder / f"{recipe.name}.csv"
+
+
+def _outlining() -> Recipe:
+    return Catalogue(Settings()).recipe("lesion-unet")
 
 
 def _women(whole: Dataset) -> list[Sample]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path
 from pathview.compute.engine import Engine, JobFailed
@@ -20,8 +20,10 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never
 from pathview.models.catalogue import Catalogue, Model, require_weights
 from pathview.results.result import NotAnalysed, Outcome, ScoreMap
 from pathview.review.case import CaseDetail, DecisionRow, DecisionValue, ImageRow, NewImage
-from pathview.review.store import Store
 from pathview.settings import Settings
+
+if TYPE_CHECKING:
+    from pathview.review.store import Store
 
 log = logging.getLogger(__name__)
 _STUDY = "study "

@@ -16,8 +16,6 @@ import typer
 from pathview.compute.engine import Engine, LocalEngine
 from pathview.jobs import Progress
 from pathview.models.runtimes import Runtime
-from pathview.review.database import Database
-from pathview.review.store import Store
 from pathview.session import Session, WindowRequest, expand
 from pathview.settings import Settings
 
@@ -86,6 +84,9 @@ def session(
     engine: Engine = LocalEngine()
     opened = None
     if store is not None or keep:
+        from pathview.review.database import Database  # SQLAlchemy takes half of a short command's time
+        from pathview.review.store import Store
+
         opened = Store(Database(store or settings.store_path, writable=write))
     found = Session(settings, engine, engine, opened)
     try:

@@ -214,7 +214,7 @@ class AiPanel(QWidget):
         self._caution.hide()
         self._stages.hide()
         self._analyse.setText("Analyse with this model  (A)" if other else "Analyse this case  (A)")
-        settled = (analysed and not other) or _lacks_pixel_size(result)
+        settled = not other and (analysed or _lacks_pixel_size(result))
         self._analyse.setVisible(has_image and not busy and not settled)
         self._reasons.setText(_reason_list(result))
         self._reasons.setVisible(bool(self._reasons.text()))
