@@ -119,8 +119,10 @@ def run(recipe: Recipe, data: Path, runs: Path, settings: Settings, progress: Pr
     start = _start(recipe, data, runs, settings)
     epochs = min(recipe.training.epochs, 1 if recipe.network.parameters and recipe.network.parameters > 5e6 else 8)
     changes: dict[str, Any] = {"training": recipe.training.model_copy(update={"refit": False})}
-    if _reads_places(recipe):  # they are cut out already, and none is benign
+    if _wants_benign(recipe):  # of which there are none
         changes |= {"classes": ("tissue", "lesion"), "input": recipe.input.model_copy(update={"crop": "none"})}
+    if recipe.regions is not None:
+        changes["regions"] = recipe.regions.model_copy(update={"against": "tissue"})
     small = recipe.model_copy(update=changes)
     began = time.perf_counter()
     request = TrainRequest(small, folder, runs / recipe.name, epochs=epochs, start=start)
@@ -129,12 +131,12 @@ def run(recipe: Recipe, data: Path, runs: Path, settings: Settings, progress: Pr
     count = len(read_dataset(folder, small, settings).samples)
     method = "SVM" if recipe.training.method == "svm" else f"{epochs} epoch{'s' if epochs > 1 else ''}"
     words = "random weights" if start.file is None else recipe.training.initial
-    kind = "places" if _reads_places(recipe) else "images"
+    kind = "places" if _wants_benign(recipe) else "images"
     return _row(recipe, trained.manifest.metrics, words, f"{count} {kind}, {method}", f"{seconds:.0f} s")
 
 
-def _reads_places(recipe: Recipe) -> bool:
-    """Whether its data are crops of masses, benign and malignant."""
+def _wants_benign(recipe: Recipe) -> bool:
+    """Whether its data are masses, benign and malignant."""
     return recipe.training.black_box or recipe.regions is not None or recipe.name.startswith("crop-")
 
 
@@ -168,9 +170,10 @@ def _start(recipe: Recipe, data: Path, runs: Path, settings: Settings) -> Start:
 
 def _subset(recipe: Recipe, data: Path, runs: Path) -> Path:
     """A csv of a part of the real data, by patient."""
-    if _reads_places(recipe):
+    if _wants_benign(recipe) and recipe.regions is None:
         return _crops(recipe, data, runs)
-    outlines = recipe.task == "segmentation"
+    outlines = recipe.task == "segmentation" or recipe.regions is not None
+    recipe = recipe if recipe.regions is None else _outlining()
     whole = read_dataset(data / ("mammograms/cdd-cesm" if outlines else "idc"), recipe, settings=Settings())
     table_file = runs / ("cdd-cesm.csv" if outlines else "idc.csv")
     samples = _women(whole) if outlines else _patches(whole)
@@ -188,6 +191,8 @@ def _crops(recipe: Recipe, data: Path, runs: Path) -> Path:
     """Places of lesions and of other tissue, cut out as pictures with their outlines, and a csv of them."""
     settings = Settings()
     finder = Catalogue(settings).recipe(PLACES)
+    assert finder.regions is not None
+    finder = finder.model_copy(update={"regions": finder.regions.model_copy(update={"against": "tissue"})})
     outlined = {s.path: s for s in _women(read_dataset(data / "mammograms/cdd-cesm", _outlining(), settings))}
     places = read_dataset(data / "mammograms/cdd-cesm", finder, settings).samples
     folder = runs / "places"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,21 @@ def tiny_cascade_recipe(**changes: Any) -> Recipe:
         "decision": {"rule": "margin", "lower": 0.4, "upper": 0.6},
     }
     return tiny_cnn_recipe(**(values | changes))
+
+
+@dataclass
+class BrightOutliner:
+    """A segmentation network that outlines what is bright."""
+
+    recipe: Recipe
+    weights_sha256: str = "outlines"
+    runtime: str = "none"
+    device: str = "none"
+    precision: str = "float32"
+    bright: float = 0.5
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return np.where(images > self.bright, np.float32(0.9), np.float32(0.0))
 
 
 def write_random_model(parent: Path, recipe: Recipe, seed: int = 1) -> Path:

@@ -22,6 +22,7 @@ from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
 from pathview.models.catalogue import Catalogue, require_weights
+from pathview.models.recipe import RegionSpec
 from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_manifest, read_seen
 from pathview.results.mask import measure
@@ -156,12 +157,22 @@ def load(folder: Path, settings: Settings) -> Models:
     spec = manifest.recipe.regions
     if spec is None:
         return Models(network, None, (read_seen(folder),))
-    first = Catalogue(settings).model(spec.model)
-    if first.recipe.task != "segmentation":
-        raise ModelError(f"{manifest.recipe.name} begins with {spec.model}, which outlines nothing.")
-    outlines = require_weights(first)
+    outlines = outliner_folder(spec, settings)
     outliner = _network(outlines, read_manifest(outlines).sha256, settings)
     return Models(network, outliner, (read_seen(folder), read_seen(outlines)))
+
+
+def outliner_folder(spec: RegionSpec, settings: Settings) -> Path:
+    """Where the model lies that a cascade begins with.
+
+    Raises:
+        ModelError: it has no weights, or outlines nothing.
+        RecipeError: there is none of that name.
+    """
+    model = Catalogue(settings).model(spec.model)
+    if model.recipe.task != "segmentation":
+        raise ModelError(f"A cascade cannot begin with {spec.model}, which outlines nothing.")
+    return require_weights(model)
 
 
 def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Look:

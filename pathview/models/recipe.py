@@ -88,9 +88,9 @@ class RegionSpec(Part):
     """Share of the image below which an outlined place is a speck, and not classified."""
     most: int = Field(8, ge=1)
     """At most so many places are classified, the largest first."""
-    against: Literal["label", "tissue"] = "label"
-    """What the classes are in training: the image's own label at each outline (benign, malignant); or the outline
-    itself against an equally large place of the same breast without one."""
+    against: Literal["label", "tissue", "outlined"] = "label"
+    """What the classes are in training: the image's own label at each outline (benign, malignant); the outline itself
+    against an equally large place of the same breast without one; or against what ``model`` outlines wrongly."""
 
 
 class DecisionSpec(Part):

@@ -40,7 +40,7 @@ def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
         raise DataError(f"The data set {path.name} does not exist.")
     dataset = _read(path, recipe, settings)
     if recipe.regions is not None:
-        dataset = places_of(dataset, recipe, recipe.regions, settings)
+        dataset = places_of(dataset, recipe.regions, settings)
     if recipe.classifies:
         unknown = [sample.path.name for sample in dataset.samples if sample.label is None]
         if unknown:

@@ -10,12 +10,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pathview.analysis.looks import OutlineLook
+from pathview.analysis.pipeline import outliner_folder
 from pathview.analysis.prepare import breast_mask
 from pathview.errors import DataError, ImageError, NotAnalysable
 from pathview.geometry import Region, Size
 from pathview.images.formats import open_image
 from pathview.images.render import display_pixels, fitted
-from pathview.models.recipe import Recipe, RegionSpec
+from pathview.images.source import ImageSource
+from pathview.jobs import never, no_progress
+from pathview.models.backend import Network
+from pathview.models.recipe import RegionSpec
+from pathview.models.runtimes import open_network
+from pathview.results.mask import full_mask
 from pathview.settings import Settings
 from pathview.training.batches import read_truth
 from pathview.training.samples import Dataset, Sample
@@ -24,18 +31,23 @@ _OVERVIEW_SIDE = 256
 _TRIES = 200
 _INSIDE = 0.75
 """Share of a place without a lesion that has to be breast."""
+_ON_TRUTH = 0.3
+"""Share of a model's outline that lies on the true one, below which it is wrong."""
 
 Bools = npt.NDArray[np.bool_]
 
 
-def places_of(dataset: Dataset, recipe: Recipe, spec: RegionSpec, settings: Settings) -> Dataset:
-    """A sample for each outlined place, and where the recipe asks so one of tissue for each of them.
+def places_of(dataset: Dataset, spec: RegionSpec, settings: Settings) -> Dataset:
+    """A sample for each outlined place, and where the recipe asks so others that no outline is about.
 
     A sample without an outline is a place already (the crops of CBIS-DDSM).
 
     Raises:
         DataError: no outline of the set can be read.
+        ModelError: the recipe asks for what its first model outlines, and that has no weights.
     """
+    wrongly = spec.against == "outlined" and any(sample.masks for sample in dataset.samples)
+    outliner = open_network(outliner_folder(spec, settings), settings) if wrongly else None
     samples: list[Sample] = []
     problems: list[str] = []
     for sample in dataset.samples:
@@ -43,7 +55,7 @@ def places_of(dataset: Dataset, recipe: Recipe, spec: RegionSpec, settings: Sett
             samples.append(sample)
             continue
         try:
-            samples += _places(sample, recipe, spec, settings)
+            samples += _places(sample, spec, outliner, settings)
         except (ImageError, NotAnalysable) as error:
             problems.append(str(error))
     if not samples:
@@ -52,28 +64,46 @@ def places_of(dataset: Dataset, recipe: Recipe, spec: RegionSpec, settings: Sett
     return replace(dataset, samples=tuple(samples), notices=tuple(notices))
 
 
-def _places(sample: Sample, recipe: Recipe, spec: RegionSpec, settings: Settings) -> list[Sample]:
+def _places(sample: Sample, spec: RegionSpec, outliner: Network | None, settings: Settings) -> list[Sample]:
     source = open_image(sample.path, settings)
     try:
         whole = source.info.size
         truth = read_truth(sample, whole, settings)
-        small = fitted(whole, _OVERVIEW_SIDE)
-        gray = display_pixels(source, Region.whole(whole), small)
+        outlined = [region.square_around(spec.margin, whole) for region in outlines(truth, spec.least_share)]
+        if spec.against == "label":
+            return [replace(sample, masks=(), region=region) for region in outlined]
+        if outliner is not None:
+            others = list(_wrongly_outlined(source, outliner, truth, spec))
+        else:
+            rng = np.random.default_rng(zlib.crc32(sample.path.name.encode()))
+            others = list(_elsewhere(outlined, _breast(source), whole, rng))
     finally:
         source.close()
-    outlined = [region.square_around(spec.margin, whole) for region in outlines(truth, spec.least_share)]
-    if spec.against == "label":
-        return [replace(sample, masks=(), region=region) for region in outlined]
-    gray = gray if gray.ndim == 2 else np.asarray(cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY))
-    breast = breast_mask(gray)
-    inside = np.ones(small.shape, np.bool_) if breast is None else breast
-    rng = np.random.default_rng(zlib.crc32(sample.path.name.encode()))
-    tissue = list(_elsewhere(outlined, inside, whole, rng))
     return [
         replace(sample, masks=(), region=region, label=label)
-        for label, regions in ((1, outlined), (0, tissue))
+        for label, regions in ((1, outlined), (0, others))
         for region in regions
     ]
+
+
+def _wrongly_outlined(source: ImageSource, outliner: Network, truth: Bools, spec: RegionSpec) -> Iterator[Region]:
+    """The places that a model outlines and that hardly lie on the truth."""
+    look = OutlineLook(source, outliner, 0)
+    found = full_mask(look.probability(no_progress, never()), look.threshold, source.info.size) > 0
+    for region in outlines(found, spec.least_share)[: spec.most]:
+        part = np.s_[region.y : region.bottom, region.x : region.right]
+        if truth[part][found[part]].mean() < _ON_TRUTH:
+            yield region.square_around(spec.margin, source.info.size)
+
+
+def _breast(source: ImageSource) -> Bools:
+    """Where the breast is on a small overview [rows, columns]; everywhere, where none stands out."""
+    whole = source.info.size
+    small = fitted(whole, _OVERVIEW_SIDE)
+    gray = display_pixels(source, Region.whole(whole), small)
+    gray = gray if gray.ndim == 2 else np.asarray(cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY))
+    breast = breast_mask(gray)
+    return np.ones(small.shape, np.bool_) if breast is None else breast
 
 
 def outlines(truth: Bools, least_share: float) -> list[Region]:

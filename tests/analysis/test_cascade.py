@@ -16,6 +16,7 @@ from pathview.models.recipe import Recipe
 from pathview.results.result import AnalysisResult
 from pathview.settings import Settings
 from tests.makers import (
+    BrightOutliner,
     breast_pixels,
     tiny_cascade_recipe,
     tiny_cnn_recipe,
@@ -23,21 +24,6 @@ from tests.makers import (
     write_dicom,
     write_random_model,
 )
-
-
-@dataclass
-class Outliner:
-    """Says 0.9 where the image is bright, else 0.1."""
-
-    recipe: Recipe
-    weights_sha256: str = "outlines"
-    runtime: str = "none"
-    device: str = "none"
-    precision: str = "float32"
-    bright: float = 0.5
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        return np.where(images > self.bright, np.float32(0.9), np.float32(0.0))
 
 
 @dataclass
@@ -78,7 +64,7 @@ def spots(folder: Path) -> Path:
 
 def said(path: Path, scores: tuple[float, ...], limits: tuple[float, float] = (1.0, 2.0), **asked) -> AnalysisResult:
     decision = {"rule": "mask-sum", "lower": limits[0], "upper": limits[1]}
-    outliner = Outliner(
+    outliner = BrightOutliner(
         tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}, decision=decision)
     )
     models = Models(Classifier(tiny_cascade_recipe(), scores), outliner)
@@ -116,7 +102,7 @@ def test_that_each_outlined_place_is_cut_out_and_scored(tmp_path: Path) -> None:
 def test_that_the_classifier_sees_the_place_as_it_is_shown(tmp_path: Path) -> None:
     path = spots(tmp_path)
     classifier = Classifier(tiny_cascade_recipe(), (0.8, 0.8))
-    outliner = Outliner(tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}))
+    outliner = BrightOutliner(tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}))
     analyse(open_image(path), Models(classifier, outliner), AnalysisRequest(Path()), "", None, no_progress, never())
     (images,) = classifier.seen
     assert images.shape == (2, 50, 50, 3)
@@ -158,7 +144,7 @@ def test_that_without_a_place_there_is_nothing_to_classify(
 
 def test_that_places_beyond_the_most_are_told(tmp_path: Path) -> None:
     recipe = tiny_cascade_recipe(regions={"model": "tiny-unet", "most": 1, "least_share": 1e-4})
-    outliner = Outliner(tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}))
+    outliner = BrightOutliner(tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}))
     models = Models(Classifier(recipe, (0.8,)), outliner)
     result = analyse(open_image(spots(tmp_path)), models, AnalysisRequest(Path()), "", None, no_progress, never())
     assert len(result.stages[1].places) == 1
@@ -180,7 +166,7 @@ def test_that_a_cascade_without_its_first_model_says_so(tiny_models: Settings, t
     path = spots(tmp_path)
     for name, error, words in (
         ("no-such-model", RecipeError, "There is no recipe 'no-such-model'"),
-        ("tiny-cnn", ModelError, "begins with tiny-cnn, which outlines nothing"),
+        ("tiny-cnn", ModelError, "cannot begin with tiny-cnn, which outlines nothing"),
     ):
         folder = write_random_model(tmp_path / name, tiny_cascade_recipe(regions={"model": name}))
         with pytest.raises(error, match=words):

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pathview.errors import DataError
+from pathview.errors import DataError, ModelError
 from pathview.jobs import never, no_progress
 from pathview.settings import Settings
+from pathview.training import places
 from pathview.training.batches import load_samples
 from pathview.training.dataset import read_dataset
 from pathview.training.parts import parts_of, split_of
 from pathview.training.places import outlines
-from tests.makers import breast_pixels, tiny_cascade_recipe, tiny_unet_recipe
+from tests.makers import BrightOutliner, breast_pixels, tiny_cascade_recipe, tiny_unet_recipe
 
 SPOT = (60, 100, 20)
 """Column, row and radius."""
@@ -60,6 +61,33 @@ def test_that_each_outline_stands_against_a_place_without_one(tmp_path: Path, se
             assert pixels.max() < 200
             assert (pixels > 10).mean() > 0.7
             assert not (region.x < 80 and region.right > 40 and region.y < 120 and region.bottom > 80)
+
+
+def test_that_an_outline_can_stand_against_what_the_first_network_outlines_wrongly(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lesions(tmp_path, ("a",), (SPOT, (40, 170, 14)))
+    mask = np.asarray(Image.open(folder / "masks" / "a.png")).copy()
+    mask[140:] = 0  # so that the lower disc is bright tissue
+    Image.fromarray(mask).save(folder / "masks" / "a.png")
+    outliner = BrightOutliner(
+        tiny_unet_recipe(input={"height": 240, "width": 240, "channels": 1, "fit": "inside"}), bright=0.9
+    )
+    monkeypatch.setattr(places, "outliner_folder", lambda *_: Path())
+    monkeypatch.setattr(places, "open_network", lambda *_: outliner)
+    recipe = tiny_cascade_recipe(regions={"model": "tiny-unet", "against": "outlined"})
+    right, wrong = read_dataset(folder, recipe, settings).samples
+    assert (right.label, wrong.label) == (1, 0)
+    for sample, column, row, side in ((right, 60, 100, 60), (wrong, 40, 170, 42)):
+        region = sample.region
+        assert (region.x + region.width / 2, region.y + region.height / 2) == pytest.approx((column, row), abs=1.5)
+        assert region.width == pytest.approx(side, abs=4)
+
+
+def test_that_the_first_network_must_be_there(tmp_path: Path, settings: Settings) -> None:
+    recipe = tiny_cascade_recipe(regions={"model": "zf-unet-224", "against": "outlined"})
+    with pytest.raises(ModelError, match="zf-unet-224 has no weights yet"):
+        read_dataset(lesions(tmp_path), recipe, settings)
 
 
 def test_that_reading_again_gives_the_same_places(tmp_path: Path, settings: Settings) -> None:
