@@ -69,9 +69,9 @@ class Settings:
         return (self.resources / "models", self.data_dir / "models")
 
     @property
-    def converted_dir(self) -> Path:
-        """Networks as the fast runtimes read them, by hash; losing it costs seconds."""
-        return self.data_dir / "cache" / "networks"
+    def graph_dirs(self) -> tuple[Path, ...]:
+        """Folders of networks' graphs: those that come with the program, and the user's cache, which is written to."""
+        return (self.resources / "graphs", self.data_dir / "cache" / "graphs")
 
     @property
     def log_path(self) -> Path:

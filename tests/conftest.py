@@ -22,17 +22,17 @@ hypothesis.settings.load_profile("pathview")
 
 
 @pytest.fixture(scope="session")
-def converted_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Converted networks are kept by hash, so all tests can share them."""
-    return tmp_path_factory.mktemp("networks")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks' graphs are kept by hash, so all tests can share them."""
+    return tmp_path_factory.mktemp("graphs")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, converted_networks: Path) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, graphs: Path) -> Path:
     """A user's folder that is no one's."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "cache").mkdir()
-    (folder / "cache" / "networks").symlink_to(converted_networks)
+    (folder / "cache" / "graphs").symlink_to(graphs)
     monkeypatch.setenv("PATHVIEW_HOME", str(folder))
     return folder
 

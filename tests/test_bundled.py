@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,26 @@ def test_that_these_two_are_bundled_and_each_kind_has_its_default(models) -> Non
     catalogue = Catalogue(Settings())
     assert catalogue.default_for("mammogram").name == "lesion-unet"
     assert catalogue.default_for("histology").name == "idc-patches"
+
+
+def test_that_a_fresh_installation_scores_without_tensorflow(home: Path) -> None:
+    """Else ``installer/write_graphs.py`` has to be run."""
+    script = (
+        "import sys, numpy as np\n"
+        "from pathview.models.catalogue import Catalogue\n"
+        "from pathview.models.runtimes import open_network\n"
+        "from pathview.settings import Settings\n"
+        "for model in Catalogue(Settings()).models():\n"
+        "    if model.weights == 'bundled':\n"
+        "        network, spec = open_network(model.folder, Settings()), model.recipe.input\n"
+        "        network.predict(np.zeros((1, spec.height, spec.width, spec.channels), np.float32))\n"
+        "        if network.window_stride:\n"
+        "            network.predict_windows(np.zeros((1, 100, 100, 3), np.float32))\n"
+        "        print(model.name, network.runtime.split()[0], 'tensorflow' in sys.modules)\n"
+    )
+    environment = {**os.environ, "PATHVIEW_HOME": str(home / "fresh")}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines() == [f"{name} ONNX False" for name in BUNDLED]
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from pathview.models.backend import Batch
-from pathview.models.converted import converted
+from pathview.models.graphs import graph_of
 from pathview.models.keras_backend import KerasNetwork, load_network
-from pathview.models.weights import Manifest
+from pathview.models.weights import Tensors, read_manifest, read_weights
+from pathview.settings import Settings
 
 PROVIDERS = {"CUDAExecutionProvider": "GPU", "DmlExecutionProvider": "GPU", "CPUExecutionProvider": "CPU"}
 """What ONNX Runtime may compute on, the best first."""
@@ -80,20 +81,29 @@ def openvino_engine(graph: bytes, precision: str) -> Engine:
 class FastNetwork:
     """See :class:`pathview.models.backend.Network`."""
 
-    def __init__(self, folder: Path, manifest: Manifest, cache: Path, engine: Callable[[bytes], Engine]) -> None:
-        """Load the converted network, converting it if this is the first time."""
-        self.recipe = manifest.recipe
-        self.weights_sha256 = manifest.sha256
-        self._folder, self._manifest, self._cache, self._start = folder, manifest, cache, engine
-        made = converted(manifest, "", cache, lambda: self._reference)
-        self._facts = made.facts
-        self._engine = engine(made.graph)
+    def __init__(self, folder: Path, settings: Settings, engine: Callable[[bytes], Engine]) -> None:
+        """Join a model's weights to its network's graph.
+
+        Raises:
+            ModelError: missing, damaged, swapped or misfitting weights.
+            NotConvertible: there is no graph of its network, and none can be made.
+        """
+        self._folder, self._settings, self._start = folder, settings, engine
+        self._manifest = read_manifest(folder)
+        self.recipe, self.weights_sha256 = self._manifest.recipe, self._manifest.sha256
+        graph = graph_of(self.recipe, "", settings, lambda: self._reference)
+        self._facts = graph.facts
+        self._engine = engine(graph.with_weights(self._tensors()))
         self.runtime, self.device = self._engine.runtime, self._engine.device
         self.precision = self._engine.precision
 
     @cached_property
     def _reference(self) -> KerasNetwork:
         return load_network(self._folder)
+
+    def _tensors(self) -> Tensors:
+        """The checked weights; read anew each time, since the runtime holds a copy of its own."""
+        return read_weights(self._folder, self._manifest, self._facts.weights)
 
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
@@ -110,8 +120,8 @@ class FastNetwork:
 
     @cached_property
     def _windows(self) -> Engine:
-        made = converted(self._manifest, "convolutional", self._cache, lambda: self._reference.convolutional)
-        return self._start(made.graph)
+        graph = graph_of(self.recipe, "convolutional", self._settings, lambda: self._reference.convolutional)
+        return self._start(graph.with_weights(self._tensors()))
 
     def explainable_layers(self) -> tuple[str, ...]:
         """See :class:`pathview.models.backend.Network`."""

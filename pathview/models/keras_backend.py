@@ -111,12 +111,12 @@ class KerasNetwork:
         self.device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         self.precision = "float32"
         self._model = model
-        self.forward = compiled(model, lambda images: model(images, training=False))
+        self._forward = compiled(model, lambda images: model(images, training=False))
         self._gradcams: dict[tuple[str, ...], Any] = {}
 
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
-        return np.asarray(self.forward(images), np.float32)
+        return np.asarray(self._forward(images), np.float32)
 
     @property
     def window_stride(self) -> int | None:
@@ -131,6 +131,34 @@ class KerasNetwork:
     def convolutional(self) -> KerasNetwork:
         """The convolutional form with the same weights; see :func:`convolutional_form`."""
         return KerasNetwork(convolutional_form(self._model), self.recipe, self.weights_sha256)
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """See :func:`weight_shapes`."""
+        return weight_shapes(self._model)
+
+    def of_images_and_weights(self, images: str, weights: Sequence[str]) -> Any:
+        """The network as a TensorFlow function of inputs with these names, the weights in :meth:`weight_shapes`' order.
+
+        So a converter sees the graph alone, and nothing folds half a gigabyte of constants.
+        """
+        import tensorflow as tf
+
+        model, shapes = self._model, self.weight_shapes()
+        learning, others = ([v.path for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))
+        seeds = {v.path: v.numpy() for v in model.non_trainable_variables if v.path not in shapes}
+
+        def forward(pixels: Any, *given: Any) -> Any:
+            values = {**seeds, **dict(zip(shapes, given, strict=True))}
+            outputs, _ = model.stateless_call(
+                [values[path] for path in learning], [values[path] for path in others], pixels, training=False
+            )
+            return outputs
+
+        signature = [
+            tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, images),
+            *(tf.TensorSpec(shape, tf.float32, name) for shape, name in zip(shapes.values(), weights, strict=True)),
+        ]
+        return tf.function(forward, input_signature=signature, autograph=False)
 
     def layer_names(self) -> tuple[str, ...]:
         """All layers, first to last."""

@@ -16,10 +16,9 @@ from typing import Literal, get_args
 
 from pathview.errors import ModelError
 from pathview.models.backend import Network
-from pathview.models.converted import NotConvertible
 from pathview.models.fast_backend import Engine, FastNetwork, onnx_engine, openvino_engine
+from pathview.models.graphs import NotConvertible
 from pathview.models.keras_backend import load_network
-from pathview.models.weights import checked_bytes, read_manifest
 from pathview.settings import Settings
 
 Runtime = Literal["auto", "onnx", "openvino", "openvino-bf16", "tensorflow"]
@@ -47,10 +46,8 @@ def open_network(folder: Path, settings: Settings) -> Network:
         raise ModelError(f"There is no runtime {name!r}; there are {', '.join(RUNTIMES)}.")
     if name == "tensorflow" or (name == "auto" and has_tensorflow_gpu()):
         return load_network(folder)
-    manifest = read_manifest(folder)
-    checked_bytes(folder, manifest)
     try:
-        return FastNetwork(folder, manifest, settings.converted_dir, _ENGINES["onnx" if name == "auto" else name])
+        return FastNetwork(folder, settings, _ENGINES["onnx" if name == "auto" else name])
     except ImportError as error:
         raise ModelError(f"The runtime {name} is not installed; install pathview[openvino], or choose auto.") from error
     except NotConvertible as error:

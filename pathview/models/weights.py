@@ -111,7 +111,7 @@ def read_weights(folder: Path, manifest: Manifest, shapes: Mapping[str, tuple[in
     Raises:
         ModelError: missing, too large, changed since the manifest was written, or of another network.
     """
-    data = checked_bytes(folder, manifest)
+    data = _read_bytes(folder, manifest)
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError) as error:
@@ -128,7 +128,7 @@ def read_weights(folder: Path, manifest: Manifest, shapes: Mapping[str, tuple[in
     return full
 
 
-def checked_bytes(folder: Path, manifest: Manifest) -> bytes:
+def _read_bytes(folder: Path, manifest: Manifest) -> bytes:
     """The weights file, if it is the one that the manifest names.
 
     Raises:
@@ -156,7 +156,7 @@ def check_folder(folder: Path, parameters: int | None = None) -> Manifest:
         ModelError: the first thing that is wrong.
     """
     manifest = read_manifest(folder)
-    shapes = header_shapes(checked_bytes(folder, manifest))
+    shapes = header_shapes(_read_bytes(folder, manifest))
     read_weights(folder, manifest, shapes)
     if parameters is not None and parameter_count(shapes) != parameters:
         raise ModelError(

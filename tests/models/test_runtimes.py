@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import numpy as np
 import pytest
 
 from pathview.errors import ModelError
-from pathview.models import converted, fast_backend
-from pathview.models.converted import NotConvertible
+from pathview.models import fast_backend, graphs
 from pathview.models.fast_backend import FastNetwork, best_providers
+from pathview.models.graphs import NotConvertible
 from pathview.models.keras_backend import KerasNetwork, load_network
 from pathview.models.recipe import Recipe
 from pathview.models.runtimes import open_network
@@ -102,7 +101,7 @@ def test_that_heat_maps_come_from_the_reference(tiny_cnn: Path, settings: Settin
     np.testing.assert_allclose(found, load_network(tiny_cnn).gradcam(images, ["conv3"])["conv3"], atol=1e-6)
 
 
-def test_that_a_converted_network_needs_no_tensorflow(tiny_unet: Path, settings: Settings) -> None:
+def test_that_a_network_with_a_graph_needs_no_tensorflow(tiny_unet: Path, settings: Settings) -> None:
     opened(tiny_unet, settings, "onnx")
     script = (
         "import sys, numpy as np\n"
@@ -122,41 +121,47 @@ def own_cache(settings: Settings, folder: Path) -> Settings:
     return replace(settings, data_dir=folder)
 
 
-def test_that_a_damaged_conversion_is_made_again(tiny_cnn: Path, settings: Settings, tmp_path: Path) -> None:
+def test_that_a_damaged_graph_is_made_again(tiny_cnn: Path, settings: Settings, tmp_path: Path) -> None:
     mine = own_cache(settings, tmp_path)
     images = images_for(tiny_cnn_recipe())
     expected = opened(tiny_cnn, mine, "onnx").predict(images)
-    (kept,) = mine.converted_dir.glob("*.zip")
+    (kept,) = mine.graph_dirs[-1].iterdir()
     whole = kept.read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:4000] + b"\xff" + whole[4001:], b""):
+    middle = len(whole) // 2
+    for damaged in (whole[:middle], whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], b""):
         kept.write_bytes(damaged)
         np.testing.assert_array_equal(opened(tiny_cnn, mine, "onnx").predict(images), expected)
-        assert zipfile.ZipFile(kept).testzip() is None
-    assert [path.name for path in mine.converted_dir.iterdir()] == [kept.name]
+        assert graphs.read(kept) is not None
+    assert list(mine.graph_dirs[-1].iterdir()) == [kept]
 
 
-def test_that_a_conversion_that_cannot_be_kept_is_still_used(
-    tiny_cnn: Path, settings: Settings, tmp_path: Path
-) -> None:
+def test_that_models_of_one_network_share_its_graph(settings: Settings, tmp_path: Path) -> None:
+    mine = own_cache(settings, tmp_path)
+    images = images_for(tiny_cnn_recipe())
+    found = []
+    for seed, title in ((1, "One"), (2, "Two")):
+        folder = write_random_model(tmp_path / title, tiny_cnn_recipe(title=title), seed)
+        found.append(opened(folder, mine, "onnx").predict(images))
+        np.testing.assert_allclose(found[-1], load_network(folder).predict(images), atol=1e-5)
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+    (graph,) = mine.graph_dirs[-1].iterdir()
+    assert graph.stat().st_size < 10_000
+
+
+def test_that_a_graph_that_cannot_be_kept_is_still_used(tiny_cnn: Path, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file stands where the folder should be")
     network = opened(tiny_cnn, own_cache(settings, tmp_path), "onnx")
     assert network.predict(images_for(tiny_cnn_recipe())).shape == (3, 2)
 
 
-def test_that_the_oldest_conversions_go_first(
-    tiny_cnn: Path, tiny_unet: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_that_a_network_too_large_for_a_file_is_left_to_the_reference(
+    tiny_cnn: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(converted, "MAX_BYTES", 1)
-    mine = own_cache(settings, tmp_path)
-    opened(tiny_cnn, mine, "onnx")
-    first = set(mine.converted_dir.glob("*.zip"))
-    opened(tiny_unet, mine, "onnx")
-    assert len(first) == 1
-    assert len(set(mine.converted_dir.glob("*.zip")) - first) == 1
-    assert not first & set(mine.converted_dir.glob("*.zip"))
+    monkeypatch.setattr(graphs, "_MAX_BYTES", 1000)
+    assert isinstance(open_network(tiny_cnn, settings), KerasNetwork)
 
 
-def test_that_changed_weights_are_refused_though_their_conversion_is_kept(settings: Settings, tmp_path: Path) -> None:
+def test_that_changed_weights_are_refused_though_their_graph_is_kept(settings: Settings, tmp_path: Path) -> None:
     folder = write_random_model(tmp_path, tiny_cnn_recipe())
     opened(folder, settings, "onnx")
     weights = folder / "weights.safetensors"
