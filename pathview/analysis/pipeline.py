@@ -113,7 +113,7 @@ def analyse(
         mask=mask,
         heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
         stages=look.stages(),
-        provenance=_provenance(network, request, look.stride, image_sha256),
+        provenance=_provenance(models, request, look.stride, image_sha256),
         seconds=time.perf_counter() - started,
     )
 
@@ -143,6 +143,12 @@ class Models:
     outliner: Network | None = None
     seen: tuple[Seen, ...] = ()
     """What each was trained on."""
+
+    @property
+    def caution(self) -> str:
+        """What a reader must know of each of them."""
+        first = (self.outliner.recipe.caution,) if self.outliner is not None else ()
+        return " ".join(words for words in (*first, self.network.recipe.caution) if words)
 
 
 def load(folder: Path, settings: Settings) -> Models:
@@ -211,7 +217,8 @@ def _seen_part(seen: tuple[Seen, ...], digests: tuple[str, ...]) -> str | None:
     return next((part for part in ("train", "validation", "test") if part in parts), None)
 
 
-def _provenance(network: Network, request: AnalysisRequest, stride: int | None, image_sha256: str) -> Provenance:
+def _provenance(models: Models, request: AnalysisRequest, stride: int | None, image_sha256: str) -> Provenance:
+    network = models.network
     return Provenance(
         image_sha256=image_sha256,
         recipe=network.recipe.name,
@@ -228,7 +235,7 @@ def _provenance(network: Network, request: AnalysisRequest, stride: int | None, 
             "stride": stride,
             "input": [network.recipe.input.height, network.recipe.input.width],
             "layers": list(network.explainable_layers()),
-            "caution": network.recipe.caution,
+            "caution": models.caution,
             "heat_layer": network.recipe.heat_layer or network.explainable_layers()[-1],
             "summed_at": network.recipe.decision.sum_side if network.recipe.task == "segmentation" else None,
         },

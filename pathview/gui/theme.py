@@ -86,7 +86,7 @@ def apply(application: QApplication, name: ThemeName, settings: Settings) -> The
     sheet = (settings.resources / "styles" / "pathview.qss").read_text(encoding="utf-8")
     for item in fields(theme):
         sheet = sheet.replace(f"@{item.name}@", getattr(theme, item.name))
-    for icon in ("check", "arrow"):
+    for icon in ("check", "arrow", "up"):
         file = f"{icon}.svg" if name == "dark" else f"{icon}-light.svg"
         sheet = sheet.replace(f"@{icon}@", (settings.resources / "icons" / file).as_posix())
     application.setStyleSheet(sheet)

@@ -129,8 +129,6 @@ def shortcomings(figures: Mapping[str, Any]) -> list[str]:
     better = {base: values[name] for base, values in figures["baselines"].items() if name in values}
     best = max(better, key=lambda base: better[base], default=None)
     if own is not None and best is not None and own <= better[best]:
-        words = best.replace("_", " ")
-        found.append(
-            f"On them it did no better than the plain baseline {words} ({name} {own:.2f}, {better[best]:.2f})."
-        )
+        beside = f"{best.replace('_', ' ')} ({name} {own:.2f}, {better[best]:.2f})"
+        found.append(f"On its test patients it did no better than the plain baseline {beside}.")
     return found

@@ -99,6 +99,15 @@ def test_that_each_outlined_place_is_cut_out_and_scored(tmp_path: Path) -> None:
     assert np.isnan(heat.values[-1, -1])
 
 
+def test_that_the_cautions_of_both_networks_stand_beside_the_result(tmp_path: Path) -> None:
+    shape = {"height": 240, "width": 240, "channels": 1, "fit": "inside"}
+    outliner = BrightOutliner(tiny_unet_recipe(input=shape, caution="It outlines dense tissue."))
+    classifier = Classifier(tiny_cascade_recipe(caution="It guesses."), (0.8, 0.1))
+    request = AnalysisRequest(Path())
+    result = analyse(open_image(spots(tmp_path)), Models(classifier, outliner), request, "", None, no_progress, never())
+    assert result.provenance.settings["caution"] == "It outlines dense tissue. It guesses."
+
+
 def test_that_the_classifier_sees_the_place_as_it_is_shown(tmp_path: Path) -> None:
     path = spots(tmp_path)
     classifier = Classifier(tiny_cascade_recipe(), (0.8, 0.8))

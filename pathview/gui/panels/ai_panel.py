@@ -226,7 +226,9 @@ class AiPanel(QWidget):
         self._stages.setVisible(bool(result.stages))
         weights = str(result.provenance.get("weights_sha256", ""))[:8]
         runtime = result.provenance.get("runtime", "")
-        self._source.setText(f"{result.recipe}, weights {weights}, {runtime}")
+        stride = result.provenance.get("settings", {}).get("stride")
+        fine = f", a field every {stride} pixels" if stride else ""
+        self._source.setText(f"{result.recipe}, weights {weights}, {runtime}{fine}")
         self._caution.setText(result.caution)
         self._caution.setVisible(bool(result.caution))
         self._show_layers(result)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pathview.gui.actions import ACTIONS, MENUS
+from pathview.gui.actions import ACTIONS
 from pathview.settings import INVESTIGATIONAL
 
 
@@ -122,6 +122,10 @@ class EmptyState(QWidget):
         self.open_recent.emit(str(self.sender().property("path")))
 
 
+_COLUMNS = (("File", "Case"), ("Analysis", "Help"), ("View",))
+"""Menus of the keyboard's help, side by side."""
+
+
 class KeyboardHelp(QDialog):
     """All keys, made from the table of actions."""
 
@@ -129,14 +133,14 @@ class KeyboardHelp(QDialog):
         """Fill from the table."""
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(860, 640)
+        self.resize(1120, 520)
         inside = QWidget()
         columns = QHBoxLayout(inside)
         columns.setSpacing(36)
-        halves = (MENUS[:2], MENUS[2:])
-        for names in halves:
+        for names in _COLUMNS:
             grid = QGridLayout()
             grid.setHorizontalSpacing(18)
+            grid.setVerticalSpacing(6)
             for name in names:
                 heading = QLabel(name)
                 heading.setObjectName("heading")
