@@ -130,7 +130,8 @@ def run(recipe: Recipe, data: Path, runs: Path, settings: Settings, progress: Pr
     seconds = time.perf_counter() - began
     count = len(read_dataset(folder, small, settings).samples)
     method = "SVM" if recipe.training.method == "svm" else f"{epochs} epoch{'s' if epochs > 1 else ''}"
-    words = "random weights" if start.file is None else recipe.training.initial
+    initial = {"imagenet": "ImageNet"}.get(recipe.training.initial, f"`{recipe.training.initial}`")
+    words = "random weights" if start.file is None else initial
     kind = "places" if _wants_benign(recipe) else "images"
     return _row(recipe, trained.manifest.metrics, words, f"{count} {kind}, {method}", f"{seconds:.0f} s")
 
