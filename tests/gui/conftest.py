@@ -14,6 +14,7 @@ from pathview.gui.desk import Desk
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
+from pathview.review.case import ResultRow
 from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
@@ -84,3 +85,14 @@ def opened(qtbot, make_window, mammogram: Path, mosaic: Path):
     window.open_paths([mammogram, mosaic])
     idle(qtbot, window)
     return window
+
+
+def titles(window) -> list[str]:
+    model = window.worklist.model
+    return [model.index(row).data() for row in range(model.rowCount())]
+
+
+def result_of(window) -> ResultRow:
+    result = window.desk.state.result
+    assert result is not None
+    return result
