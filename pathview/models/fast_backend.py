@@ -6,6 +6,7 @@ Gradients stay with the reference: it is loaded when the first heat map is asked
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -23,14 +24,14 @@ PROVIDERS = {"CUDAExecutionProvider": "GPU", "DmlExecutionProvider": "GPU", "CPU
 """What ONNX Runtime may compute on, the best first."""
 
 
-class Engine:
-    """One runtime with one graph: what it is, and what computes a batch."""
+@dataclass(frozen=True)
+class LoadedGraph:
+    """A graph in a runtime: what computes, where, how precisely, and the function of a batch."""
 
-    def __init__(self, runtime: str, device: str, precision: str, run: Callable[[Batch], Any]) -> None:
-        self.runtime = runtime
-        self.device = device
-        self.precision = precision
-        self.run = run
+    runtime: str
+    device: str
+    precision: str
+    run: Callable[[Batch], Any]
 
 
 def best_providers(offered: Sequence[str]) -> list[str]:
@@ -38,7 +39,7 @@ def best_providers(offered: Sequence[str]) -> list[str]:
     return [name for name in PROVIDERS if name in offered]
 
 
-def onnx_engine(graph: bytes) -> Engine:
+def in_onnx_runtime(graph: bytes) -> LoadedGraph:
     """ONNX Runtime in single precision, on a GPU where the installed package knows one (on Windows: DirectML)."""
     import onnxruntime
 
@@ -50,7 +51,7 @@ def onnx_engine(graph: bytes) -> Engine:
         graph, options, providers=best_providers(onnxruntime.get_available_providers())
     )
     name = session.get_inputs()[0].name
-    return Engine(
+    return LoadedGraph(
         f"ONNX Runtime {onnxruntime.__version__}",
         PROVIDERS[session.get_providers()[0]],
         "float32",
@@ -58,7 +59,7 @@ def onnx_engine(graph: bytes) -> Engine:
     )
 
 
-def openvino_engine(graph: bytes, precision: str) -> Engine:
+def in_openvino(graph: bytes, precision: str) -> LoadedGraph:
     """OpenVINO, which on some processors takes bfloat16 unless it is told.
 
     Args:
@@ -74,27 +75,27 @@ def openvino_engine(graph: bytes, precision: str) -> Engine:
     }
     compiled = core.compile_model(core.read_model(BytesIO(graph)), "CPU", hints)
     version = openvino.get_version().split("-")[0]
-    return Engine(f"OpenVINO {version}", "CPU", precision, lambda images: compiled(images)[0])
+    return LoadedGraph(f"OpenVINO {version}", "CPU", precision, lambda images: compiled(images)[0])
 
 
 class FastNetwork:
     """See :class:`pathview.models.backend.Network`."""
 
-    def __init__(self, folder: Path, settings: Settings, engine: Callable[[bytes], Engine]) -> None:
+    def __init__(self, folder: Path, settings: Settings, load: Callable[[bytes], LoadedGraph]) -> None:
         """Join a model's weights to its network's graph.
 
         Raises:
             ModelError: missing, damaged, swapped or misfitting weights.
             NotConvertible: there is no graph of its network, and none can be made.
         """
-        self._folder, self._settings, self._start = folder, settings, engine
+        self._folder, self._settings, self._load = folder, settings, load
         self._manifest = read_manifest(folder)
         self.recipe, self.weights_sha256 = self._manifest.recipe, self._manifest.sha256
         graph = graph_of(self.recipe, "", settings, lambda: self._reference)
         self._facts = graph.facts
-        self._engine = engine(graph.with_weights(self._tensors()))
-        self.runtime, self.device = self._engine.runtime, self._engine.device
-        self.precision = self._engine.precision
+        self._loaded = load(graph.with_weights(self._tensors()))
+        self.runtime, self.device = self._loaded.runtime, self._loaded.device
+        self.precision = self._loaded.precision
 
     @cached_property
     def _reference(self) -> KerasNetwork:
@@ -106,7 +107,7 @@ class FastNetwork:
 
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
-        return np.asarray(self._engine.run(np.ascontiguousarray(images)), np.float32)
+        return np.asarray(self._loaded.run(np.ascontiguousarray(images)), np.float32)
 
     @property
     def window_stride(self) -> int | None:
@@ -118,9 +119,9 @@ class FastNetwork:
         return np.asarray(self._windows.run(np.ascontiguousarray(images)), np.float32)
 
     @cached_property
-    def _windows(self) -> Engine:
+    def _windows(self) -> LoadedGraph:
         graph = graph_of(self.recipe, "convolutional", self._settings, lambda: self._reference.convolutional)
-        return self._start(graph.with_weights(self._tensors()))
+        return self._load(graph.with_weights(self._tensors()))
 
     def explainable_layers(self) -> tuple[str, ...]:
         """See :class:`pathview.models.backend.Network`."""
