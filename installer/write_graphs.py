@@ -22,9 +22,11 @@ def main() -> None:
     for model in Catalogue(settings).models():
         if model.folder is not None and model.weights == "bundled":
             network = load_network(model.folder)
-            write(folder / file_name(model.recipe, ""), convert(network))
+            name = file_name(model.recipe, "")
+            write(folder / name, convert(network, name))
             if network.window_stride is not None:
-                write(folder / file_name(model.recipe, "convolutional"), convert(network.convolutional))
+                name = file_name(model.recipe, "convolutional")
+                write(folder / name, convert(network.convolutional, name))
 
 
 if __name__ == "__main__":

@@ -328,7 +328,7 @@ def expand(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
 def _told(bug: JobFailed) -> str:
     """A bug in a job: where it was goes to the log, the rest of a sentence to the user."""
     log.error("a job failed: %s\n%s", bug, bug.trace)
-    return f"PathView has a bug here ({bug}); see its log."
+    return f"PathView has a bug here ({bug}); please report what its log says."
 
 
 def _case_key(info: ImageInfo, mark: str) -> str:

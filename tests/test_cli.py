@@ -300,6 +300,24 @@ def test_that_stride_and_runtime_can_be_chosen(run, tmp_path: Path) -> None:
     assert "abacus" in wrong.err
 
 
+def test_that_what_cannot_be_written_costs_no_line(run, tmp_path: Path) -> None:
+    paths = [write_patch_folder(tmp_path / name) for name in ("one", "two")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "one").write_text("a file stands where the folder should be")
+    done = run("analyse", *paths, "--recipe", "tiny-cnn", "--out", tmp_path / "out")
+    assert done.code == 1
+    assert [(line["status"], bool(line["files"])) for line in done.lines] == [("analysed", False), ("analysed", True)]
+    assert "one cannot be written" in done.err
+
+
+def test_that_every_line_has_every_field(run, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    done = run("analyse", write_patch_folder(tmp_path / "slide"), tmp_path / "broken.png", "--recipe", "tiny-cnn")
+    whole, broken = sorted(done.lines, key=lambda line: line["status"])
+    assert (whole["status"], broken["status"]) == ("analysed", "not_analysed")
+    assert set(whole) == set(broken)
+
+
 def test_that_a_cascade_prints_both_scores(run, tmp_path: Path, tiny_models: Settings) -> None:
     write_random_model(tiny_models.data_dir / "models", tiny_cascade_recipe())
     path = write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220), PixelSpacing=[0.1, 0.1])

@@ -102,7 +102,9 @@ def test_that_a_bug_while_opening_names_the_file_and_not_a_type_alone(
 
     monkeypatch.setattr(session.opener, "run", broken)
     folder = write_patch_folder(tmp_path / "9001")
-    assert session.add([folder]).problems == ("9001 cannot be read: PathView has a bug here (TypeError); see its log.",)
+    assert session.add([folder]).problems == (
+        "9001 cannot be read: PathView has a bug here (TypeError); please report what its log says.",
+    )
 
 
 def test_that_the_local_engine_tells_bugs_and_memory_as_the_child_does() -> None:

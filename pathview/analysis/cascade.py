@@ -7,6 +7,7 @@ where one calls the image positive and the other negative, nobody knows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -67,20 +68,22 @@ class CascadeLook:
         return self._map
 
     def verdict(self, probability: ScoreMap, threshold: float) -> Verdict:
-        """The classifier's on the most suspicious place; not sure where the two contradict each other."""
-        spec, outlined = self._classifier.recipe.decision, self._outline.verdict(probability, threshold)
-        if not self._places:
+        """The classifier's on the most suspicious place; not sure where the two contradict each other.
+
+        Without a place it is the outlining network's own, and never positive.
+        """
+        outlined = self._outline.verdict(probability, threshold)
+        judged = self._judged()
+        if judged is None:
             label: Label = "negative" if outlined.label == "negative" else "not_sure"
-            return Verdict(0.0, NO_PLACE, spec.lower, spec.upper, label)
-        score = self._places[0].score
-        own = label_of(score, spec.lower, spec.upper)
-        return Verdict(score, SCORE_NAME, spec.lower, spec.upper, "not_sure" if _opposed(own, outlined.label) else own)
+            return replace(outlined, name=f"{outlined.name}; {NO_PLACE}", label=label)
+        return replace(judged, label="not_sure") if _opposed(judged.label, outlined.label) else judged
 
     def flags(self, verdict: Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """What the two networks leave open."""
         first, second = self.stages()
         found = [flag for flag in self._outline.flags(verdict, probability, mask) if flag.code == "no_breast_found"]
-        if not self._places and first.label != "negative":
+        if second.label is None and first.label != "negative":
             found.append(
                 Flag("nothing_to_classify", f"{first.recipe} calls it {_words(first)}, but outlines no place.")
             )
@@ -98,13 +101,15 @@ class CascadeLook:
         """The outlining network's own result, and the classifier's; once the network has run."""
         if self._map is None:
             raise ValueError("a cascade has no stages before it has run")
-        decision = self._classifier.recipe.decision
-        score = self._places[0].score if self._places else 0.0
-        own = label_of(score, decision.lower, decision.upper)
-        name = SCORE_NAME if self._places else NO_PLACE
-        judged = Verdict(score, name, decision.lower, decision.upper, own)
-        outlined = self._outline.verdict(self._map, self.threshold)
+        outlined, judged = self._outline.verdict(self._map, self.threshold), self._judged()
         return _stage(self._outliner, outlined, ()), _stage(self._classifier, judged, self._places)
+
+    def _judged(self) -> Verdict | None:
+        """The classifier's own; None where it had no place to look at."""
+        if not self._places:
+            return None
+        spec, score = self._classifier.recipe.decision, self._places[0].score
+        return Verdict(score, SCORE_NAME, spec.lower, spec.upper, label_of(score, spec.lower, spec.upper))
 
     def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
         """The classifier's on each place, laid where the place is; blank elsewhere."""
@@ -135,25 +140,19 @@ class CascadeLook:
         return as_input(np.stack(pixels))
 
 
-def _opposed(one: Label, other: Label) -> bool:
+def _opposed(one: Label | None, other: Label | None) -> bool:
     return {one, other} == {"positive", "negative"}
 
 
 def _words(stage: Stage) -> str:
-    return f"{stage.label.replace('_', ' ')} ({score_words(stage.score)})"
+    return f"{(stage.label or 'nothing').replace('_', ' ')} ({score_words(stage.score)})"
 
 
-def _stage(network: Network, verdict: Verdict, places: tuple[Place, ...]) -> Stage:
-    return Stage(
-        network.recipe.name,
-        network.weights_sha256,
-        verdict.score,
-        verdict.name,
-        verdict.lower,
-        verdict.upper,
-        verdict.label,
-        places,
-    )
+def _stage(network: Network, verdict: Verdict | None, places: tuple[Place, ...]) -> Stage:
+    recipe, weights, limits = network.recipe.name, network.weights_sha256, network.recipe.decision
+    if verdict is None:
+        return Stage(recipe, weights, None, NO_PLACE, limits.lower, limits.upper, None)
+    return Stage(recipe, weights, verdict.score, verdict.name, verdict.lower, verdict.upper, verdict.label, places)
 
 
 def _laid(maps: Sequence[FloatMap] | Batch, regions: Sequence[Region], working: Working) -> FloatMap:

@@ -104,7 +104,7 @@ class PatchLook:
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """See :func:`uncertainty.patch_flags`."""
-        return uncertainty.patch_flags(verdict, probability, self._network.recipe.decision, self._grid)
+        return uncertainty.patch_flags(verdict, probability, self._network.recipe.decision, self._grid, mask)
 
     def stages(self) -> tuple[Stage, ...]:
         """None."""
@@ -139,8 +139,9 @@ class WindowLook(PatchLook):
         return super().verdict(self._patches, threshold)
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
-        """Of the patches side by side."""
-        return super().flags(verdict, self._patches, mask)
+        """Of the patches side by side, and where the fine map speaks against them."""
+        fine = super().verdict(probability, mask.threshold)
+        return [*super().flags(verdict, self._patches, mask), *uncertainty.fine_flags(verdict, fine)]
 
 
 def _patch_grid(source: ImageSource, network: Network, frame: int) -> predict.PatchGrid:

@@ -21,7 +21,7 @@ from pathview.images.formats import open_image
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
-from pathview.models.catalogue import Catalogue, require_weights
+from pathview.models.catalogue import Catalogue
 from pathview.models.recipe import RegionSpec
 from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_manifest, read_seen
@@ -147,8 +147,10 @@ class Models:
     @property
     def caution(self) -> str:
         """What a reader must know of each of them."""
-        first = (self.outliner.recipe.caution,) if self.outliner is not None else ()
-        return " ".join(words for words in (*first, self.network.recipe.caution) if words)
+        if self.outliner is None:
+            return self.network.recipe.caution
+        both = (self.outliner.recipe, self.network.recipe)
+        return " ".join(f"{recipe.name}: {recipe.caution}" for recipe in both if recipe.caution)
 
 
 def load(folder: Path, settings: Settings) -> Models:
@@ -178,7 +180,11 @@ def outliner_folder(spec: RegionSpec, settings: Settings) -> Path:
     model = Catalogue(settings).model(spec.model)
     if model.recipe.task != "segmentation":
         raise ModelError(f"A cascade cannot begin with {spec.model}, which outlines nothing.")
-    return require_weights(model)
+    if model.folder is None:
+        raise ModelError(
+            f"A cascade begins with {spec.model}, which has no weights; train that one (pathview train) first."
+        )
+    return model.folder
 
 
 def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Look:

@@ -47,7 +47,7 @@ def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
         )
     if info.for_processing:
         raise NotAnalysable(f"it is a For Processing image; {recipe.name} was made for images For Presentation")
-    if recipe.input.channels == 1 and info.is_color:
+    if info.is_color and (recipe.input.channels == 1 or set(recipe.kinds) == {"mammogram"}):
         raise NotAnalysable(f"it is a colour image; {recipe.name} reads grey mammograms")
     if recipe.input.channels == 3 and not info.is_color and "mammogram" not in recipe.kinds:
         raise NotAnalysable(f"it is a grey image; {recipe.name} reads stained tissue in colour")

@@ -17,7 +17,7 @@ from pathview.models.recipe import DecisionSpec, InputSpec
 from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, Label, ScoreMap, score_words
 
-_NEVER_NEGATIVE = frozenset({"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts"})
+_NEVER_NEGATIVE = frozenset({"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts", "fine_map_above"})
 _NOT_CALLED = "so it is not called negative"
 
 
@@ -88,16 +88,28 @@ def map_flags(verdict: Verdict, mask: MaskStats, breast_found: bool = True) -> l
         flags.append(Flag("score_in_band", f"{sentence}: {where}."))
     if verdict.label == "positive" and not mask.area_px:
         flags.append(Flag("empty_mask", f"The score is high but no pixel reaches the threshold {mask.threshold:g}."))
-    if verdict.label == "negative" and mask.area_px:
-        flags.append(
-            Flag("mask_below_limit", f"The score is low, yet {len(mask.components)} place(s) reach the threshold.")
-        )
-    return flags
+    return [*flags, *_mask_below_limit(verdict, mask)]
 
 
-def patch_flags(verdict: Verdict, probability: ScoreMap, decision: DecisionSpec, grid: PatchGrid) -> list[Flag]:
+def _mask_below_limit(verdict: Verdict, mask: MaskStats) -> list[Flag]:
+    if verdict.label != "negative" or not mask.area_px:
+        return []
+    return [Flag("mask_below_limit", f"The score is low, yet {len(mask.components)} place(s) reach the threshold.")]
+
+
+def fine_flags(verdict: Verdict, fine: Verdict) -> list[Flag]:
+    """Where the finer map of an image speaks against what its patches side by side say."""
+    if verdict.label != "negative" or fine.score < verdict.lower:
+        return []
+    share = f"{fine.score:.2f} of the fine map reaches the threshold, {verdict.score:.2f} of the patches side by side"
+    return [Flag("fine_map_above", f"{share}, {_NOT_CALLED}.")]
+
+
+def patch_flags(
+    verdict: Verdict, probability: ScoreMap, decision: DecisionSpec, grid: PatchGrid, mask: MaskStats
+) -> list[Flag]:
     """Reasons to look at classified patches."""
-    flags = []
+    flags = _mask_below_limit(verdict, mask)
     known = probability.values[~np.isnan(probability.values)]
     if verdict.label == "not_sure":
         sentence = f"Score {verdict.score:.2f} lies between {verdict.lower:.2f} and {verdict.upper:.2f}"

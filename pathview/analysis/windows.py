@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -23,6 +24,8 @@ from pathview.results.result import FloatMap, ScoreMap
 CONVOLUTIONAL_UP_TO = 16
 """Largest step at which one pass of the convolutional form beats window by window (``python -m benchmarks windows``:
 19 times as fast at a step of 4 pixels, 1.3 times at 16, 0.8 times at 20)."""
+MAX_ONE_BY_ONE = 500_000
+"""Fields that are not done at once; beyond, it would take half an hour."""
 SQUARE_PX = 512
 """Side of the squares that the convolutional form takes at once; its first maps are ten times their bytes."""
 
@@ -55,9 +58,9 @@ class Canvas:
         Where no window was scored, at a rim say, stands what ``behind`` has there: what was scored is never blank.
         """
         step, place = self.stride, self.place
-        before = [(side - step) // 2 // step for side in field]
+        before = [math.ceil((side - step) / 2 / step) for side in field]
         top, left = [(side - step) / 2 - cells * step for side, cells in zip(field, before, strict=True)]
-        rows, columns = (int((self.pixels.shape[axis] - start) // step) for axis, start in enumerate((top, left)))
+        rows, columns = (math.ceil((self.pixels.shape[axis] - start) / step) for axis, start in enumerate((top, left)))
         x, y = place.to_level0(left, top)
         grid = GridPlace(x, y, place.cell_width * step, place.cell_height * step)
         cells = _resampled(behind, grid, (rows, columns))
@@ -67,17 +70,12 @@ class Canvas:
 
 
 def _resampled(behind: ScoreMap, grid: GridPlace, shape: tuple[int, int]) -> FloatMap:
-    """What a map of cells has at the middle of each of a finer grid's cells; NaN beyond it."""
+    """What a map of cells has at the middle of each of a finer grid's cells, or next to it at the image's edge."""
     x = grid.x + (np.arange(shape[1]) + 0.5) * grid.cell_width
     y = grid.y + (np.arange(shape[0]) + 0.5) * grid.cell_height
-    columns = ((x - behind.place.x) // behind.place.cell_width).astype(np.intp)
-    rows = ((y - behind.place.y) // behind.place.cell_height).astype(np.intp)
-    inside = np.ix_(rows < behind.values.shape[0], columns < behind.values.shape[1])
-    found = np.full(shape, np.nan, np.float32)
-    found[inside] = behind.values[
-        np.ix_(rows[rows < behind.values.shape[0]], columns[columns < behind.values.shape[1]])
-    ]
-    return found
+    columns = np.clip((x - behind.place.x) // behind.place.cell_width, 0, behind.values.shape[1] - 1).astype(np.intp)
+    rows = np.clip((y - behind.place.y) // behind.place.cell_height, 0, behind.values.shape[0] - 1).astype(np.intp)
+    return behind.values[np.ix_(rows, columns)].copy()
 
 
 def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canvas:
@@ -94,7 +92,13 @@ def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canv
         missing = np.zeros(working.pixels.shape[:2], np.bool_)
     field = (recipe.input.height, recipe.input.width)
     if working.pixels.shape[0] < field[0] or working.pixels.shape[1] < field[1]:
-        raise LessThanAField(f"it is smaller than one field of {field[1]} x {field[0]} pixels; leave the stride out")
+        rows, columns = working.pixels.shape[:2]
+        raise LessThanAField(
+            f"it is {columns} x {rows} pixels at the recipe's scale, smaller than one field of {field[1]} x {field[0]} "
+            "pixels; leave the stride out"
+        )
+    if stride > min(field):
+        raise NotAnalysable(f"a stride of {stride} leaves gaps between fields of {field[1]} x {field[0]} pixels")
     glass = (working.pixels.min(axis=2) > GLASS_GRAY) & ~missing
     scored = (_share(missing, field, stride) == 0) & (_share(glass, field, stride) < GLASS_SHARE)
     if not scored.any():
@@ -139,6 +143,10 @@ def window_map(
     if own is not None and at_once:
         values = _convolved(network, image, field, own, progress, cancel)
     else:
+        fields = int(image.scored.sum())
+        if fields > MAX_ONE_BY_ONE:
+            cheap = f"a multiple of {own}" if own else "a larger one"
+            raise NotAnalysable(f"a stride of {image.stride} asks for {fields:,} fields one by one; take {cheap}")
         values = _one_by_one(network, image, field, progress, cancel)
     return image.map_over(values, behind, field)
 

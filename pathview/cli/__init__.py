@@ -32,6 +32,7 @@ app = typer.Typer(
 def run(arguments: list[str], open_window: Callable[[WindowRequest], int]) -> int:
     """Run one command; its exit status: 0 done, 1 a known error in one sentence, 2 wrong usage."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # libraries' own words would stand beside the one sentence
+    logging.getLogger("pathview").addHandler(_BUGS)
     try:
         app(args=arguments, prog_name="pathview", obj=Context(open_window))
     except SystemExit as end:
@@ -50,6 +51,18 @@ def run(arguments: list[str], open_window: Callable[[WindowRequest], int]) -> in
         say(f"PathView has a bug here ({kind}); nothing that was saved is lost. Please report these lines:\n{trace}")
         return 1
     return 0
+
+
+class _ToStderr(logging.Handler):
+    """Where a bug was, for the report of it: the command line keeps no log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print errors; the rest is for the window's log."""
+        if record.levelno >= logging.ERROR:
+            print(f"pathview: {record.getMessage()}", file=sys.stderr)
+
+
+_BUGS = _ToStderr()
 
 
 def _frames(error: Exception) -> str:

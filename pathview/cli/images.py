@@ -19,7 +19,7 @@ from pathview.cli.base import (
     say,
     session,
 )
-from pathview.errors import PathViewError
+from pathview.errors import OutputError, PathViewError
 from pathview.session import AnalyseOptions
 
 app = typer.Typer(rich_markup_mode=None)
@@ -75,7 +75,9 @@ def analyse(
     stride: Annotated[
         int | None,
         typer.Option(
-            "--stride", min=0, help="Pixels between a patch classifier's fields (default: side by side; 0: fine)."
+            "--stride",
+            min=0,
+            help="Pixels between a patch classifier's fields (default: side by side; 0: as fine as is cheap).",
         ),
     ] = None,
     runtime: RuntimeOption = None,
@@ -97,7 +99,11 @@ def analyse(
             progress.clear()
             written = None
             if isinstance(outcome, AnalysisResult):
-                written = write_files(path, outcome, out / name, work.settings) if out else None
+                try:
+                    written = write_files(path, outcome, out / name, work.settings) if out else None
+                except OutputError as error:
+                    failed = True
+                    say(str(error))
             else:
                 failed = True
                 say(outcome.reason)

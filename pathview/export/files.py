@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pathview.errors import OutputError
 from pathview.export import pictures
@@ -22,6 +23,7 @@ from pathview.settings import Settings
 _PICTURE_SIDE = 1200
 _MAX_PIXELS = 2**28
 """Largest mask and probability map; those of larger images are reduced."""
+_NO_RUN = {"seconds": None, "provenance": None}
 Pixels = np.ndarray[Any, Any]
 
 
@@ -71,12 +73,21 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for target, pixels in _contents(source, result, written):
-            Image.fromarray(pixels).save(target, pnginfo=note)
+            _save(Image.fromarray(pixels), target, note)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or 'input/output error'}.") from error
     finally:
         source.close()
     return written
+
+
+def _save(picture: Image.Image, target: Path, note: PngInfo) -> None:
+    """Write a picture whole, or not at all."""
+    try:
+        picture.save(target, pnginfo=note)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _contents(source: ImageSource, result: AnalysisResult, written: Written) -> Iterator[tuple[Path, Pixels]]:
@@ -126,13 +137,17 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
     if not isinstance(outcome, AnalysisResult):
         empty: dict[str, Any] = {
             "score": None,
+            "score_name": None,
+            "lower": None,
+            "upper": None,
             "label": None,
+            "stages": [],
             "flags": [],
             "threshold": None,
             "mask": None,
             "files": None,
         }
-        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty, "seconds": None}
+        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty, **_NO_RUN}
     mask = outcome.mask
     return {
         **common,

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from pathview.geometry import Region
 from pathview.images.render import colors, display_pixels, fitted, heat_tables
 from pathview.images.source import ImageSource
+from pathview.results.place_labels import apart
 from pathview.results.result import AnalysisResult, ScoreMap, score_words
 from pathview.settings import INVESTIGATIONAL
 
@@ -20,6 +21,7 @@ Rgb8 = npt.NDArray[np.uint8]
 OUTLINE = (255, 209, 71)
 HEAT_OPACITY = 0.65
 _BAR_WIDTH = 14
+_LABEL_HEIGHT = 18
 _TEXT = (230, 233, 238)
 _PAPER = (16, 18, 22)
 
@@ -72,12 +74,16 @@ def _with_places(picture: Rgb8, result: AnalysisResult, scale: float) -> Rgb8:
     """Squares about the places that a cascade's classifier scored, with their scores."""
     sheet = Image.fromarray(picture)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    labels = []
     for place in result.stages[-1].places:
         region = place.region
         left, top, right, bottom = (scale * v for v in (region.x, region.y, region.right - 1, region.bottom - 1))
         draw.rectangle((left, top, right, bottom), outline=OUTLINE)
-        at = (left + 4, top - 18 if top >= 18 else top + 2)
-        draw.text(at, score_words(place.score), fill=OUTLINE, font=font, stroke_width=2, stroke_fill=_PAPER)
+        labels.append((left, top, score_words(place.score)))
+    spots = apart([(left, top, font.getlength(text) + 8) for left, top, text in labels], _LABEL_HEIGHT)
+    for (left, top), (_, _, text) in zip(spots, labels, strict=True):
+        draw.rectangle((left, top, left + font.getlength(text) + 8, top + _LABEL_HEIGHT), fill=_PAPER)
+        draw.text((left + 4, top + 1), text, fill=OUTLINE, font=font)
     return np.asarray(sheet)
 
 

@@ -101,6 +101,8 @@ class Catalogue:
         path = Path(name)
         if (path / MANIFEST).is_file():
             return read_model(path, "trained")
+        if path.is_dir() and len(path.parts) > 1:
+            raise RecipeError(f"The folder {path.name} holds no model: it has no {MANIFEST}.")
         found = self.found()
         models = {model.name: model for model in found.models}
         if name in models:

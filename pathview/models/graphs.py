@@ -26,7 +26,7 @@ from pathview.models.weights import Tensors, parameter_count
 from pathview.settings import Settings
 
 OPSET = 18
-_FORMAT = 1
+_FORMAT = 2
 _FACTS, _GRAPH = "facts.json", "network.onnx"
 _IMAGES = "images"
 _MAX_BYTES = 2**31
@@ -42,6 +42,8 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str
+    """Of the file: a graph under another name is not believed."""
     layers: tuple[str, ...]
     """See :meth:`pathview.models.backend.Network.explainable_layers`."""
     mapped: frozenset[str]
@@ -102,7 +104,7 @@ def graph_of(recipe: Recipe, form: str, settings: Settings, reference: Callable[
         kept = read(folder / name)
         if kept is not None:
             return kept
-    made = convert(reference())
+    made = convert(reference(), name)
     try:
         write(settings.graph_dirs[-1] / name, made)
     except OSError as error:
@@ -118,8 +120,8 @@ def file_name(recipe: Recipe, form: str) -> str:
     return "-".join(part for part in (recipe.network.name, form, digest[:16]) if part) + ".zip"
 
 
-def convert(network: KerasNetwork) -> Graph:
-    """A network's graph.
+def convert(network: KerasNetwork, name: str) -> Graph:
+    """A network's graph, for a file of this name.
 
     Raises:
         NotConvertible: it has something that the converter does not know.
@@ -138,6 +140,7 @@ def convert(network: KerasNetwork) -> Graph:
             f"{network.recipe.name} cannot be converted to ONNX ({type(error).__name__}); use the runtime tensorflow."
         ) from error
     facts = Facts(
+        name=name,
         layers=network.explainable_layers(),
         mapped=frozenset(name for name in network.layer_names() if network.can_explain(name)),
         window_stride=network.window_stride,
@@ -147,12 +150,13 @@ def convert(network: KerasNetwork) -> Graph:
 
 
 def read(path: Path) -> Graph | None:
-    """A graph that was kept, if it is there and whole (a ZIP archive's checksums tell)."""
+    """A graph that was kept, if it is there, whole (a ZIP archive's checksums tell) and the one that was meant."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return Graph(archive.read(_GRAPH), Facts.model_validate_json(archive.read(_FACTS)))
+            found = Graph(archive.read(_GRAPH), Facts.model_validate_json(archive.read(_FACTS)))
     except (OSError, KeyError, zipfile.BadZipFile, zlib.error, ValidationError):
         return None
+    return found if found.facts.name == path.name else None
 
 
 def write(path: Path, graph: Graph) -> None:

@@ -41,9 +41,9 @@ def open_network(folder: Path, settings: Settings) -> Network:
     Raises:
         ModelError: missing, damaged or misfitting weights; no such runtime, or it cannot be loaded.
     """
-    name = settings.runtime
+    name = settings.runtime.lower()
     if name not in RUNTIMES:
-        raise ModelError(f"There is no runtime {name!r}; there are {', '.join(RUNTIMES)}.")
+        raise ModelError(f"There is no runtime {name!r} (PATHVIEW_RUNTIME); there are {', '.join(RUNTIMES)}.")
     if name == "tensorflow" or (name == "auto" and has_tensorflow_gpu()):
         return load_network(folder)
     try:

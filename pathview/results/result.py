@@ -79,11 +79,12 @@ class Stage:
 
     recipe: str
     weights_sha256: str
-    score: float
+    score: float | None
+    """None where it had nothing to look at."""
     score_name: str
     lower: float
     upper: float
-    label: Label
+    label: Label | None
     places: tuple[Place, ...] = ()
     """Of a classifier, the surest first."""
 
@@ -137,6 +138,8 @@ class NotAnalysed:
 Outcome = AnalysisResult | NotAnalysed
 
 
-def score_words(score: float) -> str:
-    """A score as people read it: three digits, large ones in full."""
+def score_words(score: float | None) -> str:
+    """A score as people read it: three digits, large ones in full; a dash where there is none."""
+    if score is None:
+        return "-"
     return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.3g}"

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pathview.analysis.pipeline import AnalysisRequest, Models, analyse, analyse_path, explain_path
+from pathview.analysis.prepare import prepare
 from pathview.errors import ModelError, NotAnalysable, RecipeError
+from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.jobs import never, no_progress
 from pathview.models.recipe import Recipe
+from pathview.results.place_labels import apart
 from pathview.results.result import AnalysisResult
 from pathview.settings import Settings
 from tests.makers import (
@@ -105,7 +109,7 @@ def test_that_the_cautions_of_both_networks_stand_beside_the_result(tmp_path: Pa
     classifier = Classifier(tiny_cascade_recipe(caution="It guesses."), (0.8, 0.1))
     request = AnalysisRequest(Path())
     result = analyse(open_image(spots(tmp_path)), Models(classifier, outliner), request, "", None, no_progress, never())
-    assert result.provenance.settings["caution"] == "It outlines dense tissue. It guesses."
+    assert result.provenance.settings["caution"] == "tiny-unet: It outlines dense tissue. tiny-cascade: It guesses."
 
 
 def test_that_the_classifier_sees_the_place_as_it_is_shown(tmp_path: Path) -> None:
@@ -146,7 +150,10 @@ def test_that_without_a_place_there_is_nothing_to_classify(
     limits: tuple[float, float], label: str, tmp_path: Path
 ) -> None:
     result = said(spots(tmp_path), (), limits, threshold=0.95, explain="conv")
-    assert (result.score, result.score_name, result.label) == (0.0, "no place was outlined", label)
+    first, second = result.stages
+    assert (second.score, second.score_name, second.label) == (None, "no place was outlined", None)
+    assert (result.score, result.lower, result.upper, result.label) == (first.score, *limits, label)
+    assert result.score_name.endswith("; no place was outlined")
     assert ("nothing_to_classify" in {flag.code for flag in result.flags}) == (label != "negative")
     assert result.heatmaps["conv"].blank
 
@@ -182,6 +189,17 @@ def test_that_a_cascade_without_its_first_model_says_so(tiny_models: Settings, t
             analyse_path(path, AnalysisRequest(folder), tiny_models, no_progress, never())
     with pytest.raises(NotAnalysable, match="has no stride"):
         said(path, (0.5,), stride=4)
+
+
+def test_that_a_colour_picture_is_no_mammogram_for_a_classifier_of_crops(tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3)).astype(np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(NotAnalysable, match="it is a colour image; tiny-cascade reads grey mammograms"):
+        prepare(open_image(tmp_path / "a.png"), tiny_cascade_recipe(), region=Region(0, 0, 50, 50))
+
+
+def test_that_labels_are_moved_apart_and_no_further() -> None:
+    wanted = [(0, 0, 40), (20, 5, 40), (100, 0, 40), (10, 30, 40)]
+    assert apart(wanted, 18) == [(0, 0), (20, 18), (100, 0), (10, 36)]
 
 
 def test_that_only_a_cascade_has_regions() -> None:

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import tifffile
 
-from pathview.analysis import windows
+from pathview.analysis import predict, windows
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path
 from pathview.analysis.predict import as_input, positive_score
 from pathview.errors import NotAnalysable
+from pathview.geometry import GridPlace
 from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, CancelToken, Progress, never, no_progress
 from pathview.models.keras_backend import KerasNetwork, build
 from pathview.models.recipe import Recipe
 from pathview.models.runtimes import open_network
-from pathview.results.result import AnalysisResult
+from pathview.results.mask import measure
+from pathview.results.result import AnalysisResult, ScoreMap
 from pathview.settings import Settings
 from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder
 
@@ -87,6 +89,35 @@ def test_that_missing_places_stay_blank_and_rims_keep_their_patch(
     assert 200 - (fine.place.x + columns * 4) < 4
 
 
+def test_that_one_patch_is_covered_to_its_edges(tmp_path: Path, tiny_cnn: Path, settings: Settings) -> None:
+    path = tissue(tmp_path, 50, 50)
+    for stride in (1, 4, 7, 16):
+        found = analysed(path, tiny_cnn, stride, settings)
+        assert np.unique(found.probability.values) == pytest.approx(found.score)
+        all_of_it = measure(found.probability, 0.0, found.size, None)
+        assert all_of_it.area_px == 2500
+
+
+@pytest.mark.parametrize(("fine_share", "label"), [(0.0, "negative"), (0.05, "negative"), (0.2, "not_sure")])
+def test_that_a_fine_map_that_says_more_is_not_called_negative(
+    fine_share: float, label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_cnn: Path, settings: Settings
+) -> None:
+    """The recipe's limit for the share is 0.1."""
+
+    def fine(_: object, image: windows.Canvas, behind: ScoreMap, *__: object) -> ScoreMap:
+        values = np.zeros(1000, np.float32)
+        values[: int(1000 * fine_share)] = 0.9
+        return ScoreMap(values.reshape(20, 50), GridPlace(0, 0, 4, 4), smooth=False)
+
+    monkeypatch.setattr(windows, "window_map", fine)
+    monkeypatch.setattr(predict, "checked_score", lambda _, images: np.zeros(len(images), np.float32))
+    found = analysed(tissue(tmp_path, 150, 200), tiny_cnn, 4, settings)
+    assert (found.score, found.label) == (0.0, label)
+    codes = {flag.code for flag in found.flags}
+    assert ("fine_map_above" in codes) == (fine_share >= 0.1)
+    assert ("mask_below_limit" in codes) == (fine_share > 0)
+
+
 def test_that_glass_is_not_run(tmp_path: Path, settings: Settings, tiny_cnn: Path) -> None:
     pixels = np.full((150, 200, 3), 245, np.uint8)
     pixels[:, :60] = np.random.default_rng(0).integers(40, 180, (150, 60, 3))
@@ -98,11 +129,18 @@ def test_that_glass_is_not_run(tmp_path: Path, settings: Settings, tiny_cnn: Pat
 
 
 def test_that_a_stride_without_sense_is_refused_in_words(
-    tmp_path: Path, tiny_cnn: Path, tiny_unet: Path, settings: Settings
+    tmp_path: Path, tiny_cnn: Path, tiny_unet: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = tissue(tmp_path, 40, 60)
-    with pytest.raises(NotAnalysable, match=r"^a\.tif is not analysed: it is smaller than one field of 50 x 50 pixels"):
+    with pytest.raises(NotAnalysable, match=r"^a\.tif is not .* 60 x 40 pixels at the .* one field of 50 x 50"):
         analysed(small, tiny_cnn, 4, settings)
+    large = tissue(tmp_path)
+    with pytest.raises(NotAnalysable, match="a stride of 51 leaves gaps between fields of 50 x 50 pixels"):
+        analysed(large, tiny_cnn, 51, settings)
+    monkeypatch.setattr(windows, "MAX_ONE_BY_ONE", 100)
+    with pytest.raises(NotAnalysable, match=r"a stride of 7 asks for 216 fields one by one; take a multiple of 4"):
+        analysed(large, tiny_cnn, 7, settings)
+    small = tissue(tmp_path, 40, 60)
     assert analysed(small, tiny_cnn, 0, settings).provenance.settings["stride"] is None
     mammogram = tmp_path / "b.tif"
     tifffile.imwrite(mammogram, np.arange(90000, dtype=np.uint16).reshape(300, 300))

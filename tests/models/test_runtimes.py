@@ -135,6 +135,19 @@ def test_that_a_damaged_graph_is_made_again(tiny_cnn: Path, settings: Settings, 
     assert list(mine.graph_dirs[-1].iterdir()) == [kept]
 
 
+def test_that_another_networks_graph_is_not_believed(
+    tiny_cnn: Path, tiny_unet: Path, settings: Settings, tmp_path: Path
+) -> None:
+    mine = own_cache(settings, tmp_path)
+    opened(tiny_cnn, mine, "onnx")
+    (of_cnn,) = mine.graph_dirs[-1].iterdir()
+    right = opened(tiny_unet, mine, "onnx").predict(images_for(tiny_unet_recipe()))
+    (of_unet,) = set(mine.graph_dirs[-1].iterdir()) - {of_cnn}
+    of_unet.write_bytes(of_cnn.read_bytes())
+    again = opened(tiny_unet, mine, "onnx").predict(images_for(tiny_unet_recipe()))
+    np.testing.assert_allclose(again, right, atol=1e-6)
+
+
 def test_that_models_of_one_network_share_its_graph(settings: Settings, tmp_path: Path) -> None:
     mine = own_cache(settings, tmp_path)
     images = images_for(tiny_cnn_recipe())
@@ -188,7 +201,7 @@ def test_that_what_cannot_be_converted_runs_in_the_reference(
 def test_that_an_unknown_or_missing_runtime_is_named(
     tiny_cnn: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ModelError, match="no runtime 'fastest'; there are auto, onnx"):
+    with pytest.raises(ModelError, match=r"no runtime 'fastest' \(PATHVIEW_RUNTIME\); there are auto, onnx"):
         open_network(tiny_cnn, replace(settings, runtime="fastest"))
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ModelError, match="openvino cannot be loaded"):

@@ -86,7 +86,7 @@ def test_that_an_outline_can_stand_against_what_the_first_network_outlines_wrong
 
 def test_that_the_first_network_must_be_there(tmp_path: Path, settings: Settings) -> None:
     recipe = tiny_cascade_recipe(regions={"model": "zf-unet-224", "against": "outlined"})
-    with pytest.raises(ModelError, match="zf-unet-224 has no weights yet"):
+    with pytest.raises(ModelError, match="A cascade begins with zf-unet-224, which has no weights"):
         read_dataset(lesions(tmp_path), recipe, settings)
 
 

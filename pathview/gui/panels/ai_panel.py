@@ -326,8 +326,9 @@ class AiPanel(QWidget):
 
 def _stage_words(stage: Mapping[str, Any]) -> str:
     """One step of a cascade in a line: what it is, its score, and what it alone would say."""
-    label = str(stage["label"]).replace("_", " ")
-    return f"{stage['recipe']}: {score_words(stage['score'])}, {label}"
+    if stage["label"] is None:
+        return f"{stage['recipe']}: {stage['score_name']}"
+    return f"{stage['recipe']}: {score_words(stage['score'])}, {stage['label'].replace('_', ' ')}"
 
 
 def _area_words(mm2: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -133,7 +134,7 @@ class KeyboardHelp(QDialog):
         """Fill from the table."""
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(1120, 520)
+        self.resize(1120, 470)
         inside = QWidget()
         columns = QHBoxLayout(inside)
         columns.setSpacing(36)
@@ -160,6 +161,7 @@ class KeyboardHelp(QDialog):
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())  # the style's own is dark on dark
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(scroll, 1)

@@ -13,6 +13,7 @@ from pathview.geometry import SpacingMm, format_length, round_length
 from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Bgra, Compositor, Overlay, Tone, View
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
+from pathview.results.place_labels import apart
 from pathview.results.result import score_words
 
 _BACKGROUND = QColor(*SURROUND_BGRA[2::-1])
@@ -160,6 +161,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
     def _draw_places(self, painter: QPainter) -> None:
         """A cascade's places as dashed squares, each with its score."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        labels = []
         for place in self.overlay.places:
             region = place.region
             corners = QRectF(region.x, region.y, region.width, region.height)
@@ -167,7 +169,13 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             for color, style in ((_SHADOW, Qt.PenStyle.SolidLine), (_OUTLINE, Qt.PenStyle.DashLine)):
                 painter.setPen(QPen(color, 1.5, style))
                 painter.drawRect(square)
-            _shadowed(painter, QPointF(square.left() + 4, square.top() - 5), score_words(place.score))
+            labels.append((square.left(), square.top(), score_words(place.score)))
+        metrics = painter.fontMetrics()
+        widths = [metrics.horizontalAdvance(text) + 8 for _, _, text in labels]
+        spots = apart([(x, y, width) for (x, y, _), width in zip(labels, widths, strict=True)], metrics.height())
+        for (x, y), (_, _, text), width in zip(spots, labels, widths, strict=True):
+            painter.fillRect(QRectF(x, y, width, metrics.height()), _BACKDROP)
+            _shadowed(painter, QPointF(x + 4, y + metrics.ascent()), text)
 
     def _draw_corner(self, painter: QPainter) -> None:
         """The image's own words, on a shade: some pictures have text burnt in at the same place."""

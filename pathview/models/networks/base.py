@@ -100,11 +100,16 @@ def with_head(inputs: Any, features: Any, options: HeadOptions, classes: int, na
     """Pool a backbone's map, and put dense layers, ``logits`` and ``scores`` on top.
 
     Raises:
-        RecipeError: the options cut the backbone off at a layer that it does not have.
+        RecipeError: the options cut the backbone off at a layer that it does not have, or the scores of more than
+            two classes would not be probabilities.
     """
     import keras
     from keras import layers
 
+    if options.scores == "sigmoid" and classes > 2:
+        raise RecipeError(
+            f"Separate sigmoids are no probabilities of {classes} classes; give {name} scores = 'softmax'."
+        )
     x = _pooled(_cut_off(inputs, features, options.layer, name), options)
     kernel = keras.regularizers.L2(options.l2) if options.l2 else None
     for step, width in enumerate(options.dense, start=1):

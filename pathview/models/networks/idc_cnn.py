@@ -1,7 +1,7 @@
 """The patch CNN of seed 4: four 3x3 convolutions, two poolings, two dense layers of 128.
 
 2,010,946 parameters for 50x50 RGB patches and two outputs. The seed's two sigmoid outputs are not
-normalised; its decision is the larger one.
+normalised; its decision is the larger one. More than two classes get a softmax.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ def build(options: IdcCnnOptions, shape: InputShape, classes: int) -> Any:
         x = layers.Dropout(options.dropout, name=f"dropout{step}")(x)
         x = layers.Dense(options.dense, activation="relu", name=f"dense{step}")(x)
     logits = layers.Dense(classes, dtype="float32", name="logits")(x)
-    scores = layers.Activation("sigmoid", dtype="float32", name="scores")(logits)
+    scores = layers.Activation("sigmoid" if classes <= 2 else "softmax", dtype="float32", name="scores")(logits)
     return keras.Model(inputs, scores, name="idc_cnn")
