@@ -14,9 +14,9 @@ from sklearn.preprocessing import label_binarize
 
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path
 from pathview.analysis.predict import positive_score
-from pathview.errors import DataError
+from pathview.errors import DataError, RecipeError
 from pathview.jobs import never, no_progress
-from pathview.models.keras_backend import load_network
+from pathview.models.keras_backend import KerasNetwork, build, load_network
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.assess import EvaluateRequest, evaluate_model
@@ -27,7 +27,7 @@ from pathview.training.finetune import Trained, TrainRequest, train, validation
 from pathview.training.predictions import ScoredClasses
 from pathview.training.scoring import patch_baselines
 from pathview.training.sweep import SweepRequest, sweep
-from tests.makers import tiny_cnn_recipe, write_patch_folder
+from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder
 
 CLASSES = ("normal", "polyps", "ulcer")
 COUNTS = (9, 12, 15)
@@ -276,3 +276,25 @@ def test_that_a_sweep_compares_layers_on_all_classes(folders: Path) -> None:
     (row,) = sweep(SweepRequest(recipe_of(), folders, ("conv_pw_1",)), Settings(), no_progress, never())
     assert row["confusion"]["classes"] == list(CLASSES)
     assert row["metrics"]["accuracy"] > 0.9
+
+
+def test_that_the_outputs_of_many_classes_are_probabilities() -> None:
+    patches = tiny_cnn_recipe(classes=CLASSES)
+    images = RNG.random((4, 50, 50, 3)).astype(np.float32)
+    network = KerasNetwork(build(patches), patches)
+    np.testing.assert_allclose(network.predict(images).sum(axis=1), 1, atol=1e-5)
+    apart = recipe_of(method="gradient", loss="binary-crossentropy").model_dump()
+    apart["network"]["options"]["scores"] = "sigmoid"
+    with pytest.raises(RecipeError, match="Separate sigmoids are no probabilities of 3 classes"):
+        build(Recipe.model_validate(apart))
+
+
+def test_that_patches_named_as_idc_can_be_of_other_classes(tmp_path: Path) -> None:
+    for index, name in enumerate(CLASSES):
+        write_patch(tmp_path / "folders" / name, 50 * index, 0, 0)
+    found = read_dataset(tmp_path / "folders", recipe_of(), Settings())
+    assert sorted(sample.label for sample in found.samples) == [0, 1, 2]
+    rows = [f"folders/{sample.path.parent.name}/{sample.path.name},P{sample.label},ulcer" for sample in found.samples]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,patient,label", *rows]) + "\n")
+    listed = read_dataset(tmp_path, recipe_of(), Settings())
+    assert [(sample.label, sample.patient is not None) for sample in listed.samples] == [(2, True)] * 3
