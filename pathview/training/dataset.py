@@ -54,18 +54,13 @@ def _read(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
         return _from_csv(path, classes)
     if (path / "images").is_dir() and (path / "masks").is_dir():
         return _from_masks(path, classes)
-    of_two = not recipe.classifies or len(classes) <= 2
-    if (of_two or not _says_classes(path, classes)) and (published := _published(path, recipe, settings)):
+    table = (path / LABELS_FILE).is_file()
+    of_many = recipe.classifies and len(classes) > 2
+    if not (table and of_many) and (published := _published(path, recipe, settings)):
         return published
-    if (path / LABELS_FILE).is_file():
+    if table:
         return _from_csv(path / LABELS_FILE, classes)
     return _from_class_folders(path, classes)
-
-
-def _says_classes(path: Path, classes: Sequence[str]) -> bool:
-    """Whether a folder has a label table, or folders named by class."""
-    folders = {entry.name.lower() for entry in path.iterdir() if entry.is_dir()}
-    return (path / LABELS_FILE).is_file() or bool(folders & {name.lower() for name in classes})
 
 
 def _published(path: Path, recipe: Recipe, settings: Settings) -> Dataset | None:

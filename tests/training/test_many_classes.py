@@ -289,12 +289,13 @@ def test_that_the_outputs_of_many_classes_are_probabilities() -> None:
         build(Recipe.model_validate(apart))
 
 
-def test_that_patches_named_as_idc_can_be_of_other_classes(tmp_path: Path) -> None:
+def test_that_a_table_gives_idc_patches_other_classes(tmp_path: Path) -> None:
     for index, name in enumerate(CLASSES):
-        write_patch(tmp_path / "folders" / name, 50 * index, 0, 0)
-    found = read_dataset(tmp_path / "folders", recipe_of(), Settings())
-    assert sorted(sample.label for sample in found.samples) == [0, 1, 2]
-    rows = [f"folders/{sample.path.parent.name}/{sample.path.name},P{sample.label},ulcer" for sample in found.samples]
+        write_patch(tmp_path / name, 50 * index, 0, 0)
+    with pytest.raises(DataError, match="is of two classes, the recipe of 3; give a csv"):
+        read_dataset(tmp_path, recipe_of(), Settings())
+    files = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.png"))]
+    rows = [f"{file},P{index},{CLASSES[index]}" for index, file in enumerate(files)]
     (tmp_path / "labels.csv").write_text("\n".join(["file,patient,label", *rows]) + "\n")
-    listed = read_dataset(tmp_path, recipe_of(), Settings())
-    assert [(sample.label, sample.patient is not None) for sample in listed.samples] == [(2, True)] * 3
+    found = read_dataset(tmp_path, recipe_of(), Settings())
+    assert [(sample.label, sample.patient) for sample in found.samples] == [(0, "P0"), (1, "P1"), (2, "P2")]
