@@ -14,7 +14,7 @@ from pathview.analysis import uncertainty
 from pathview.analysis.cascade import CascadeLook
 from pathview.analysis.gradcam import chosen_layers
 from pathview.analysis.looks import Look, OutlineLook, PatchLook, WindowLook
-from pathview.analysis.windows import LessThanAField, fine_stride
+from pathview.analysis.windows import NoFields, fine_stride
 from pathview.errors import ModelError, NotAnalysable
 from pathview.images.digest import combined, file_digests
 from pathview.images.formats import open_image
@@ -205,7 +205,7 @@ def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Lo
         return PatchLook(source, network, frame)
     try:
         return WindowLook(source, network, frame, stride or fine_stride(network))
-    except LessThanAField:
+    except NoFields:
         if stride:
             raise
         return PatchLook(source, network, frame)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, finite, positive_score
-from pathview.analysis.prepare import Working, equalised, prepare
+from pathview.analysis.prepare import Working, prepare
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
 from pathview.images.patches import PatchMosaic
@@ -32,8 +32,8 @@ SQUARE_PX = 512
 Bools = npt.NDArray[np.bool_]
 
 
-class LessThanAField(NotAnalysable):
-    """An image that holds no whole field."""
+class NoFields(NotAnalysable):
+    """An image that has no fields to move over: it is seen as patches side by side, or not at all."""
 
 
 def fine_stride(network: Network) -> int:
@@ -82,7 +82,7 @@ def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canv
     """An image made ready for windows every ``stride`` pixels of the recipe's scale.
 
     Raises:
-        LessThanAField: it holds no whole field.
+        NoFields: it holds no whole field, or the recipe looks at each patch by itself.
         NotAnalysable: the image does not fit the recipe.
     """
     if isinstance(source, PatchMosaic):
@@ -93,7 +93,7 @@ def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canv
     field = (recipe.input.height, recipe.input.width)
     if working.pixels.shape[0] < field[0] or working.pixels.shape[1] < field[1]:
         rows, columns = working.pixels.shape[:2]
-        raise LessThanAField(
+        raise NoFields(
             f"it is {columns} x {rows} pixels at the recipe's scale, smaller than one field of {field[1]} x {field[0]} "
             "pixels; leave the stride out"
         )
@@ -102,12 +102,14 @@ def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canv
     glass = (working.pixels.min(axis=2) > GLASS_GRAY) & ~missing
     scored = (_share(missing, field, stride) == 0) & (_share(glass, field, stride) < GLASS_SHARE)
     if not scored.any():
-        raise LessThanAField("no field of it is whole and tissue; leave the stride out")
+        raise NoFields("no field of it is whole and tissue; leave the stride out")
     return Canvas(working.pixels, working.place, scored, stride)
 
 
 def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
     """A mosaic with its patches at the network's own size, and where it has none."""
+    if recipe.input.equalise:
+        raise NoFields(f"{recipe.name} equalises each patch by itself; leave the stride out")
     whole = source.info.size
     size = Size(
         round(whole.width * recipe.input.width / source.side), round(whole.height * recipe.input.height / source.side)
@@ -118,7 +120,7 @@ def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
         missing[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width] = 0
     scaled = cv2.resize(missing, (size.width, size.height), interpolation=cv2.INTER_NEAREST)
     place = GridPlace(0, 0, whole.width / size.width, whole.height / size.height)
-    return Working(equalised(pixels) if recipe.input.equalise else pixels, place), scaled > 0
+    return Working(pixels, place), scaled > 0
 
 
 def _share(mask: Bools, field: tuple[int, int], stride: int) -> npt.NDArray[np.float64]:

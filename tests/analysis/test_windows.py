@@ -22,7 +22,7 @@ from pathview.models.runtimes import open_network
 from pathview.results.mask import measure
 from pathview.results.result import AnalysisResult, ScoreMap
 from pathview.settings import Settings
-from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder
+from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder, write_random_model
 
 
 def tissue(folder: Path, rows: int = 131, columns: int = 170) -> Path:
@@ -223,6 +223,14 @@ def test_that_only_networks_without_padding_have_a_convolutional_form(tmp_path: 
         assert windows.fine_stride(network) == 25
         with pytest.raises(ValueError, match="no convolutional form"):
             network.predict_windows(np.zeros((1, 60, 60, 3), np.float32))
+
+
+def test_that_patches_that_are_equalised_one_by_one_stay_so(tmp_path: Path, settings: Settings) -> None:
+    recipe = tiny_cnn_recipe(input=tiny_cnn_recipe().input.model_dump() | {"equalise": True})
+    folder, path = write_random_model(tmp_path, recipe), write_patch_folder(tmp_path / "slide")
+    with pytest.raises(NotAnalysable, match="tiny-cnn equalises each patch by itself"):
+        analysed(path, folder, 4, settings, None)
+    assert analysed(path, folder, 0, settings, None).provenance.settings["stride"] is None
 
 
 def test_that_patches_of_another_size_than_the_network_are_scaled(tmp_path: Path, settings: Settings) -> None:
