@@ -25,6 +25,7 @@ from pathview.training.predictions import AnyScored, scored_as
 from pathview.training.samples import Dataset, Sample
 
 Part = Literal["unseen", "all", "train", "validation", "test"]
+ONLY_PLACES = "These are the classifier's figures on places whose outline is known, not those of the whole cascade."
 PARTS: tuple[Part, ...] = ("unseen", "all", "train", "validation", "test")
 
 
@@ -143,6 +144,8 @@ def evaluate_samples(
     if not all(sample.patient for sample in samples):
         unnamed = "Some images name no patient: each counts as its own, so the intervals are too narrow."
         notices = [*notices, unnamed]
+    if network.recipe.regions is not None:
+        notices = [*notices, ONLY_PLACES]
     extra: dict[str, object] = {"data": data_name, "part": part, "left_out": notices}
     recipe = network.recipe
     scored: AnyScored

@@ -44,6 +44,7 @@ def card_text(manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: 
     )
     values: dict[str, Any] = {
         "recipe": manifest.recipe,
+        "things": "places" if manifest.recipe.regions else "images",
         "manifest": manifest,
         "metrics": manifest.metrics,
         "counts": counts,

@@ -10,12 +10,15 @@ from PIL import Image
 
 from pathview.errors import DataError, ModelError
 from pathview.jobs import never, no_progress
+from pathview.models.weights import Manifest
 from pathview.settings import Settings
 from pathview.training import places
+from pathview.training.assess import ONLY_PLACES
 from pathview.training.batches import load_samples
 from pathview.training.dataset import read_dataset
 from pathview.training.parts import parts_of, split_of
 from pathview.training.places import outlines
+from pathview.training.publish import card_text
 from tests.makers import BrightOutliner, breast_pixels, tiny_cascade_recipe, tiny_unet_recipe
 
 SPOT = (60, 100, 20)
@@ -139,3 +142,16 @@ def test_that_a_cascade_is_split_as_its_first_network_is(tmp_path: Path, setting
         splits.append({part: {s.patient for s in getattr(parts, part)} for part in ("train", "validation", "test")})
     assert splits[0] == splits[1]
     assert all(splits[0].values())
+
+
+def test_that_a_cascades_card_counts_places() -> None:
+    metrics = {"metrics": {}, "intervals": {}, "baselines": {}, "n_images": 7, "n_patients": 3, "not_sure": 2}
+    manifest = Manifest(
+        recipe=tiny_cascade_recipe(), sha256="0" * 64, version="0", created="2026-01-01", metrics=metrics
+    )
+    card = card_text(manifest, {"train": (20, 9)}, "")
+    assert "train: 9 patients, 20 places" in card
+    assert "7 places of 3 patients" in card
+    assert "2 of these places lie in the not-sure band" in card
+    assert "images of many patches" not in card
+    assert ONLY_PLACES in card
