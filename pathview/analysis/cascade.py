@@ -17,12 +17,11 @@ from pathview.analysis.looks import OutlineLook
 from pathview.analysis.predict import as_input, checked_score
 from pathview.analysis.prepare import Working, prepare
 from pathview.analysis.uncertainty import Verdict, label_of
-from pathview.geometry import Region
+from pathview.geometry import Region, Size
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Batch, Network
 from pathview.models.recipe import RegionSpec
-from pathview.results.components import Component
 from pathview.results.mask import MaskStats, measure
 from pathview.results.result import Flag, FloatMap, Label, Place, ScoreMap, Stage, score_words
 
@@ -48,32 +47,21 @@ class CascadeLook:
         self._classifier, self._outliner = classifier, outliner
         self._outline = OutlineLook(source, outliner, frame)
         self.threshold = self._outline.threshold if threshold is None else threshold
-        self._map: ScoreMap | None = None
-        self._components: tuple[Component, ...] = ()
         self._places: tuple[Place, ...] = ()
+        self._stages: tuple[Stage, ...] = ()
 
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-        """The outlining network's map; the places on it are classified on the way."""
-        self._map = self._outline.probability(part_of(progress, 0, 2, "outlining"), cancel)
-        checkpoint(cancel)
-        info = self._source.info
-        self._components = measure(self._map, self.threshold, info.size, info.spacing, cancel).components
-        spec, least = self._spec, self._spec.least_share * info.size.pixels
-        large = [part for part in self._components if part.area_px >= least][: spec.most]
-        regions = [part.region.square_around(spec.margin, info.size) for part in large]
-        if regions:
-            scores = checked_score(self._classifier, self._cut_out(regions, cancel))
-            places = [Place(region, float(score)) for region, score in zip(regions, scores, strict=True)]
-            self._places = tuple(sorted(places, key=lambda place: -place.score))
-        return self._map
+        """The outlining network's map."""
+        return self._outline.probability(progress, cancel)
 
-    def verdict(self, probability: ScoreMap, threshold: float) -> Verdict:
+    def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> Verdict:
         """The classifier's on the most suspicious place; not sure where the two contradict each other.
 
         Without a place it is the outlining network's own, and never positive.
         """
-        outlined = self._outline.verdict(probability, threshold)
-        judged = self._judged()
+        self._places = self._classified(mask, cancel)
+        outlined, judged = self._outline.verdict(probability, mask, cancel), self._judged()
+        self._stages = (_stage(self._outliner, outlined, ()), _stage(self._classifier, judged, self._places))
         if judged is None:
             label: Label = "negative" if outlined.label == "negative" else "not_sure"
             return replace(outlined, name=f"{outlined.name}; {NO_PLACE}", label=label)
@@ -81,7 +69,7 @@ class CascadeLook:
 
     def flags(self, verdict: Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """What the two networks leave open."""
-        first, second = self.stages()
+        first, second = self._stages
         found = [flag for flag in self._outline.flags(verdict, probability, mask) if flag.code == "no_breast_found"]
         if second.label is None and first.label != "negative":
             found.append(
@@ -93,16 +81,39 @@ class CascadeLook:
         elif second.label == "not_sure":
             band = f"{second.lower:.2f} and {second.upper:.2f}"
             found.append(Flag("score_in_band", f"Score {second.score:.2f} lies between {band}: too near to call."))
-        if left_out := len(self._components) - len(self._places):
+        if left_out := len(mask.components) - len(self._places):
             found.append(Flag("places_left_out", f"{left_out} smaller places were outlined but not classified."))
         return found
 
-    def stages(self) -> tuple[Stage, Stage]:
-        """The outlining network's own result, and the classifier's; once the network has run."""
-        if self._map is None:
-            raise ValueError("a cascade has no stages before it has run")
-        outlined, judged = self._outline.verdict(self._map, self.threshold), self._judged()
-        return _stage(self._outliner, outlined, ()), _stage(self._classifier, judged, self._places)
+    def stages(self) -> tuple[Stage, ...]:
+        """The outlining network's own result, and the classifier's; none before the verdict."""
+        return self._stages
+
+    def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
+        """The classifier's on each place, laid where the place is; blank elsewhere."""
+        if not layers:
+            return {}
+        if not self._stages:
+            info = self._source.info
+            probability = self.probability(part_of(progress, 0, 2), cancel)
+            mask = measure(probability, self.threshold, info.size, info.spacing, cancel)
+            self._places = self._classified(mask, cancel)
+        checkpoint(cancel)
+        working = self._outline.working
+        regions = [place.region for place in self._places]
+        maps = self._classifier.gradcam(self._cut_out(regions, cancel), layers) if regions else {}
+        laid = {layer: _laid(maps.get(layer, ()), regions, working) for layer in layers}
+        return {layer: ScoreMap(relative(values), working.place) for layer, values in laid.items()}
+
+    def _classified(self, mask: MaskStats, cancel: CancelToken) -> tuple[Place, ...]:
+        """The places of a mask with the classifier's scores, the surest first."""
+        size = self._source.info.size
+        regions = [region.square_around(self._spec.margin, size) for region in worth_asking(mask, self._spec, size)]
+        if not regions:
+            return ()
+        scores = checked_score(self._classifier, self._cut_out(regions, cancel))
+        places = [Place(region, float(score)) for region, score in zip(regions, scores, strict=True)]
+        return tuple(sorted(places, key=lambda place: -place.score))
 
     def _judged(self) -> Verdict | None:
         """The classifier's own; None where it had no place to look at."""
@@ -110,19 +121,6 @@ class CascadeLook:
             return None
         spec, score = self._classifier.recipe.decision, self._places[0].score
         return Verdict(score, SCORE_NAME, spec.lower, spec.upper, label_of(score, spec.lower, spec.upper))
-
-    def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
-        """The classifier's on each place, laid where the place is; blank elsewhere."""
-        if not layers:
-            return {}
-        if self._map is None:
-            self.probability(part_of(progress, 0, 2), cancel)
-        checkpoint(cancel)
-        working = self._outline.working
-        regions = [place.region for place in self._places]
-        maps = self._classifier.gradcam(self._cut_out(regions, cancel), layers) if regions else {}
-        laid = {layer: _laid(maps.get(layer, ()), regions, working) for layer in layers}
-        return {layer: ScoreMap(relative(values), working.place) for layer, values in laid.items()}
 
     @property
     def _spec(self) -> RegionSpec:
@@ -138,6 +136,12 @@ class CascadeLook:
             checkpoint(cancel)
             pixels.append(prepare(self._source, self._classifier.recipe, self._frame, region).pixels)
         return as_input(np.stack(pixels))
+
+
+def worth_asking(mask: MaskStats, spec: RegionSpec, size: Size) -> list[Region]:
+    """The boxes of a mask's components that a cascade classifies: no specks, and not too many, the largest first."""
+    least = spec.least_share * size.pixels
+    return [part.region for part in mask.components if part.area_px >= least][: spec.most]
 
 
 def _opposed(one: Label | None, other: Label | None) -> bool:

@@ -28,8 +28,8 @@ class Look(Protocol):
         """Run the network."""
         ...
 
-    def verdict(self, probability: ScoreMap, threshold: float) -> uncertainty.Verdict:
-        """The recipe's decision rule."""
+    def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
+        """The recipe's decision rule, on the map and on what reaches ``mask.threshold`` there."""
         ...
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
@@ -65,7 +65,7 @@ class OutlineLook:
         """At the working scale."""
         return predict.segment(self._network, self.working, progress, cancel)
 
-    def verdict(self, probability: ScoreMap, threshold: float) -> uncertainty.Verdict:
+    def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
         """The mask-sum rule, which has no threshold on the map."""
         recipe = self._network.recipe
         return uncertainty.judge_map(probability, recipe.input, recipe.decision)
@@ -98,9 +98,9 @@ class PatchLook:
         """One cell a patch."""
         return predict.classify(self._network, self._grid, progress, cancel)
 
-    def verdict(self, probability: ScoreMap, threshold: float) -> uncertainty.Verdict:
+    def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
         """The margin rule."""
-        return uncertainty.judge_patches(probability, self._network.recipe.decision, threshold)
+        return uncertainty.judge_patches(probability, self._network.recipe.decision, mask.threshold)
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """See :func:`uncertainty.patch_flags`."""
@@ -134,13 +134,13 @@ class WindowLook(PatchLook):
         fine = part_of(progress, 1, 2, "fine map")
         return windows.window_map(self._network, self._canvas, self._patches, fine, cancel)
 
-    def verdict(self, probability: ScoreMap, threshold: float) -> uncertainty.Verdict:
+    def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
         """Of the patches side by side."""
-        return super().verdict(self._patches, threshold)
+        return super().verdict(self._patches, mask, cancel)
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
         """Of the patches side by side, and where the fine map speaks against them."""
-        fine = super().verdict(probability, mask.threshold)
+        fine = uncertainty.judge_patches(probability, self._network.recipe.decision, mask.threshold)
         return [*super().flags(verdict, self._patches, mask), *uncertainty.fine_flags(verdict, fine)]
 
 

@@ -91,11 +91,11 @@ def analyse(
     try:
         look = look_at(source, models, request)
         probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
+        threshold = look.threshold if request.threshold is None else request.threshold
+        mask = measure(probability, threshold, info.size, info.spacing, cancel)
+        verdict = look.verdict(probability, mask, cancel)
     except NotAnalysable as error:
         raise NotAnalysable(f"{info.path.name} is not analysed: {error}.") from error
-    threshold = look.threshold if request.threshold is None else request.threshold
-    verdict = look.verdict(probability, threshold)
-    mask = measure(probability, threshold, info.size, info.spacing, cancel)
     flags = look.flags(verdict, probability, mask) + uncertainty.image_flags(info, seen_part, request.frame)
     return AnalysisResult(
         recipe=recipe.name,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
-from pathview.images.render import display_pixels
+from pathview.images.render import display_pixels, fitted
 from pathview.images.source import ImageInfo, ImageSource
 from pathview.models.recipe import InputSpec, Recipe
 
@@ -124,20 +124,25 @@ def breast_region(source: ImageSource, frame: int = 0) -> Region | None:
     Raises:
         NotAnalysable: it is black and white, so it is no X-ray image.
     """
-    whole = Region.whole(source.info.size)
-    size = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(source.info.size.width, source.info.size.height)))
-    pixels = display_pixels(source, whole, size, frame)
-    gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    gray = overview(source, frame)
     if is_black_and_white(gray):
         raise NotAnalysable("it is black and white without greys: a mask or a drawing, not a mammogram")
     mask = breast_mask(gray)
     if mask is None:
         return None
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    fx, fy = whole.width / size.width, whole.height / size.height
+    whole = source.info.size
+    fx, fy = whole.width / gray.shape[1], whole.height / gray.shape[0]
     left, top = int(columns[0] * fx), int(rows[0] * fy)
     right, bottom = int(np.ceil((columns[-1] + 1) * fx)), int(np.ceil((rows[-1] + 1) * fy))
     return Region(left, top, right - left, bottom - top).clipped(source.info.size)
+
+
+def overview(source: ImageSource, frame: int = 0) -> Gray8:
+    """The whole image small and grey, uint8 [rows, columns], as :func:`breast_mask` reads it."""
+    whole = source.info.size
+    pixels = display_pixels(source, Region.whole(whole), fitted(whole, _OVERVIEW_SIDE), frame)
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def is_black_and_white(gray: Gray8) -> bool:

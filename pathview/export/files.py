@@ -23,7 +23,6 @@ from pathview.settings import Settings
 _PICTURE_SIDE = 1200
 _MAX_PIXELS = 2**28
 """Largest mask and probability map; those of larger images are reduced."""
-_NO_RUN = {"seconds": None, "provenance": None}
 Pixels = np.ndarray[Any, Any]
 
 
@@ -146,8 +145,10 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
             "threshold": None,
             "mask": None,
             "files": None,
+            "seconds": None,
+            "provenance": None,
         }
-        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty, **_NO_RUN}
+        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty}
     mask = outcome.mask
     return {
         **common,

@@ -294,8 +294,8 @@ class Desk(QObject):
     def use_fine_maps(self, fine: bool) -> None:
         """Move patches in small steps from the next analysis on, or lay them side by side."""
         self._stride = 0 if fine else None
-        way = "in small steps: a finer map, and slower" if fine else "side by side again"
-        self.said.emit(f"From the next analysis on, patches are moved {way}." if fine else f"Patches are laid {way}.")
+        on = "From the next analysis on, patches are moved in small steps: a finer map, and slower."
+        self.said.emit(on if fine else "Patches are laid side by side again.")
 
     def analyse_new(self) -> None:
         """Analyse every case that was never analysed."""

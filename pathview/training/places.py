@@ -10,24 +10,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pathview.analysis.cascade import worth_asking
 from pathview.analysis.looks import OutlineLook
 from pathview.analysis.pipeline import outliner_folder
-from pathview.analysis.prepare import breast_mask
+from pathview.analysis.prepare import breast_mask, overview
 from pathview.errors import DataError, ImageError, NotAnalysable
 from pathview.geometry import Region, Size
 from pathview.images.formats import open_image
-from pathview.images.render import display_pixels, fitted
 from pathview.images.source import ImageSource
 from pathview.jobs import never, no_progress
 from pathview.models.backend import Network
 from pathview.models.recipe import RegionSpec
 from pathview.models.runtimes import open_network
-from pathview.results.mask import full_mask
+from pathview.results.mask import full_mask, measure
 from pathview.settings import Settings
 from pathview.training.batches import read_truth
 from pathview.training.samples import Dataset, Sample
 
-_OVERVIEW_SIDE = 256
 _TRIES = 200
 _INSIDE = 0.75
 """Share of a place without a lesion that has to be breast."""
@@ -88,22 +87,20 @@ def _places(sample: Sample, spec: RegionSpec, outliner: Network | None, settings
 
 def _wrongly_outlined(source: ImageSource, outliner: Network, truth: Bools, spec: RegionSpec) -> Iterator[Region]:
     """The places that a model outlines and that hardly lie on the truth."""
-    look = OutlineLook(source, outliner, 0)
-    found = full_mask(look.probability(no_progress, never()), look.threshold, source.info.size) > 0
-    for region in outlines(found, spec.least_share)[: spec.most]:
+    look, size = OutlineLook(source, outliner, 0), source.info.size
+    probability = look.probability(no_progress, never())
+    found = full_mask(probability, look.threshold, size) > 0
+    for region in worth_asking(measure(probability, look.threshold, size, None), spec, size):
         part = np.s_[region.y : region.bottom, region.x : region.right]
         if truth[part][found[part]].mean() < _ON_TRUTH:
-            yield region.square_around(spec.margin, source.info.size)
+            yield region.square_around(spec.margin, size)
 
 
 def _breast(source: ImageSource) -> Bools:
     """Where the breast is on a small overview [rows, columns]; everywhere, where none stands out."""
-    whole = source.info.size
-    small = fitted(whole, _OVERVIEW_SIDE)
-    gray = display_pixels(source, Region.whole(whole), small)
-    gray = gray if gray.ndim == 2 else np.asarray(cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY))
+    gray = overview(source)
     breast = breast_mask(gray)
-    return np.ones(small.shape, np.bool_) if breast is None else breast
+    return np.ones(gray.shape, np.bool_) if breast is None else breast
 
 
 def outlines(truth: Bools, least_share: float) -> list[Region]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pathview.errors import OutputError
 from pathview.models.weights import CARD, Manifest
 from pathview.settings import INVESTIGATIONAL, resource_dir
+from pathview.training.assess import ONLY_PLACES
 
 
 def write_card(
@@ -44,6 +45,7 @@ def card_text(manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: 
     )
     values: dict[str, Any] = {
         "recipe": manifest.recipe,
+        "only_places": ONLY_PLACES,
         "things": "places" if manifest.recipe.regions else "images",
         "manifest": manifest,
         "metrics": manifest.metrics,
