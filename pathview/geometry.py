@@ -7,7 +7,11 @@ right and y down, so that the centre of that pixel is (0.5, 0.5). Arrays are ind
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,72 @@ class GridPlace:
     def cell_area_px(self) -> float:
         """Level-0 pixels under one cell."""
         return self.cell_width * self.cell_height
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a stored image is turned to be looked at: rows and columns swapped first, then mirrored.
+
+    Only the display is turned: whatever is kept or measured stays in stored pixels. "Shown" coordinates are
+    those of the turned image, with the same origin and unit as stored ones.
+    """
+
+    transpose: bool = False
+    mirror_x: bool = False
+    """Left for right, as shown."""
+    mirror_y: bool = False
+
+    def size(self, stored: Size) -> Size:
+        """The shown size of a stored size."""
+        return Size(stored.height, stored.width) if self.transpose else stored
+
+    def array(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """An array [rows, columns, ...] turned; contiguous."""
+        turned = stored.swapaxes(0, 1) if self.transpose else stored
+        turned = turned[:, ::-1] if self.mirror_x else turned
+        return np.ascontiguousarray(turned[::-1] if self.mirror_y else turned)
+
+    def to_shown(self, x: float, y: float, stored: Size) -> tuple[float, float]:
+        """Shown (x, y) of a stored point of an image of this stored size."""
+        shown = self.size(stored)
+        x, y = (y, x) if self.transpose else (x, y)
+        return (shown.width - x if self.mirror_x else x, shown.height - y if self.mirror_y else y)
+
+    def to_stored(self, x: float, y: float, stored: Size) -> tuple[float, float]:
+        """Stored (x, y) of a shown point of an image of this stored size."""
+        shown = self.size(stored)
+        x, y = (shown.width - x if self.mirror_x else x, shown.height - y if self.mirror_y else y)
+        return (y, x) if self.transpose else (x, y)
+
+    def region_to_shown(self, region: Region, stored: Size) -> Region:
+        """Where a stored region lies as shown."""
+        return _between(self.to_shown(region.x, region.y, stored), self.to_shown(region.right, region.bottom, stored))
+
+    def region_to_stored(self, region: Region, stored: Size) -> Region:
+        """Which stored region a shown one is."""
+        return _between(self.to_stored(region.x, region.y, stored), self.to_stored(region.right, region.bottom, stored))
+
+    def spacing(self, stored: SpacingMm) -> SpacingMm:
+        """The spacing of the shown image."""
+        return SpacingMm(stored.column, stored.row) if self.transpose else stored
+
+    def place(self, place: GridPlace, shape: tuple[int, int], stored: Size) -> GridPlace:
+        """Where a grid of ``shape`` (rows, columns) lies as shown, once its array was turned too."""
+        rows, columns = shape
+        first = self.to_shown(place.x, place.y, stored)
+        last = self.to_shown(*place.to_level0(columns, rows), stored)
+        x, y = min(first[0], last[0]), min(first[1], last[1])
+        if self.transpose:
+            return GridPlace(x, y, place.cell_height, place.cell_width)
+        return replace(place, x=x, y=y)
+
+
+AS_STORED = Turn()
+
+
+def _between(one: tuple[float, float], other: tuple[float, float]) -> Region:
+    left, top = min(one[0], other[0]), min(one[1], other[1])
+    return Region(round(left), round(top), round(abs(one[0] - other[0])), round(abs(one[1] - other[1])))
 
 
 def format_length(millimetres: float) -> str:

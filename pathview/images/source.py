@@ -11,13 +11,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pathview.geometry import Region, Size, SpacingMm
+from pathview.geometry import AS_STORED, Region, Size, SpacingMm, Turn
 from pathview.images.intensity import GrayScale
 
 Pixels = npt.NDArray[np.integer[Any]]
 """Stored codes: [rows, columns] of 8 or 16 bit grey, or uint8 [rows, columns, 3] RGB."""
 
 Kind = Literal["mammogram", "histology"]
+Acquisition = Literal["2D", "tomosynthesis", "synthesised 2D"]
 SpacingSource = Literal["calibrated", "at the detector", "slide header", "file header", "data set", "user"]
 
 DECODE_FAILURES = (
@@ -71,6 +72,28 @@ class ImageInfo:
     """Pseudonym that is equal for images of one patient; never the patient's id of a hospital file."""
     study_key: str | None = None
     """Pseudonym that is equal for images of one study."""
+    series_key: str | None = None
+    """Pseudonym that is equal for images of one series."""
+    instance_key: str | None = None
+    """Pseudonym that is equal for copies of one image."""
+    study_date: str | None = None
+    """ISO date of the study, for the order of priors."""
+    acquired: str | None = None
+    """ISO date and time of the acquisition, as far as the file tells."""
+    modifiers: tuple[str, ...] = ()
+    """What is particular about the view, in the words of PS3.16 CID 4015, lower case: ``magnification``,
+    ``spot compression``, ``implant displaced``, ``rolled lateral`` ..."""
+    implant: bool = False
+    """Whether the breast holds an implant (Breast Implant Present)."""
+    acquisition: Acquisition = "2D"
+    turn: Turn = AS_STORED
+    """How the image is turned to hang as readers expect; the identity where the file does not tell."""
+    chest_wall: Literal["left", "right"] | None = None
+    """At which edge of the image, as shown, the chest wall lies; None where the file does not tell."""
+    overlays: bool = False
+    """Whether the file holds overlay planes (PS3.3 C.9.2)."""
+    shutter: bool = False
+    """Whether the file holds a display shutter (PS3.3 C.7.6.11, C.7.6.15)."""
     for_processing: bool = False
     phantom: bool = False
     """Made by a program or of a test object, not of a patient."""
@@ -85,6 +108,11 @@ class ImageInfo:
     def with_mpp(self, mpp_um: float) -> ImageInfo:
         """The same with a pixel size that the user stated."""
         return replace(self, spacing=SpacingMm.from_mpp(mpp_um), spacing_source="user")
+
+    @property
+    def shown_size(self) -> Size:
+        """Level 0 as it hangs: turned."""
+        return self.turn.size(self.size)
 
     @property
     def is_color(self) -> bool:
@@ -114,6 +142,17 @@ class ImageInfo:
             "mpp_um": round(spacing.mpp_um, 6) if spacing else None,
             "patient_key": self.patient_key,
             "study_key": self.study_key,
+            "series_key": self.series_key,
+            "instance_key": self.instance_key,
+            "study_date": self.study_date,
+            "acquired": self.acquired,
+            "modifiers": list(self.modifiers),
+            "implant": self.implant,
+            "acquisition": self.acquisition,
+            "turn": vars(self.turn),
+            "chest_wall": self.chest_wall,
+            "overlays": self.overlays,
+            "shutter": self.shutter,
             "for_processing": self.for_processing,
             "phantom": self.phantom,
             "notices": list(self.notices),
