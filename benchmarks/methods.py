@@ -120,7 +120,8 @@ def run(recipe: Recipe, data: Path, runs: Path, settings: Settings, progress: Pr
     epochs = min(recipe.training.epochs, 1 if recipe.network.parameters and recipe.network.parameters > 5e6 else 8)
     changes: dict[str, Any] = {"training": recipe.training.model_copy(update={"refit": False})}
     if _wants_benign(recipe):  # of which there are none
-        changes |= {"classes": ("tissue", "lesion"), "input": recipe.input.model_copy(update={"crop": "none"})}
+        places = {"crop": "none", "breast_only": False}
+        changes |= {"classes": ("tissue", "lesion"), "input": recipe.input.model_copy(update=places)}
     if recipe.regions is not None:
         changes["regions"] = recipe.regions.model_copy(update={"against": "tissue"})
     small = recipe.model_copy(update=changes)

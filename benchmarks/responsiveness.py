@@ -52,8 +52,7 @@ def run() -> bool:
             last[0] = now
 
         def idle() -> bool:
-            desk = window.desk
-            return not (desk._store.busy or desk.intake._adding.busy or desk._reading.busy or desk._analysis.busy)
+            return not window.desk.busy
 
         def until_idle() -> None:
             loop = QEventLoop()

@@ -23,6 +23,10 @@ class RecipeError(PathViewError):
     """A recipe file that is missing or wrong."""
 
 
+class HangingError(PathViewError):
+    """A hanging protocol that is missing or wrong."""
+
+
 class ModelError(PathViewError):
     """Weights that are missing, damaged, swapped or of another network."""
 

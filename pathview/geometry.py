@@ -65,6 +65,10 @@ class Region:
         """First row beyond the region."""
         return self.y + self.height
 
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies inside."""
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
     def square_around(self, margin: float, size: Size) -> Region:
         """A square about the same middle, ``margin`` of the longer side wider at each side, moved into an image.
 

@@ -14,19 +14,19 @@ from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_pa
 from pathview.compute.engine import Engine, JobFailed
 from pathview.errors import ImageError, NotAnalysable, PathViewError, StoreError, WorkerDied
 from pathview.images.digest import fingerprint, require_unchanged
-from pathview.images.formats import SUFFIXES, find_images, open_image
+from pathview.images.formats import SUFFIXES, images_at, open_image
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress, part_of
 from pathview.models.catalogue import Catalogue, Model, require_weights
 from pathview.results.result import NotAnalysed, Outcome, ScoreMap
-from pathview.review.case import CaseDetail, DecisionRow, DecisionValue, ImageRow, NewImage
+from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, ImageRow, NewImage
+from pathview.review.grouping import Group, grouped, without_copies
 from pathview.settings import Settings
 
 if TYPE_CHECKING:
     from pathview.review.store import Store
 
 log = logging.getLogger(__name__)
-_STUDY = "study "
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class Added:
 
     case_ids: tuple[int, ...]
     """In the order of the paths; cases that were there already count too."""
+    problems: tuple[str, ...]
+    """One sentence for each path that could not be opened, each copy that was left out, and the like."""
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What paths hold, sorted into studies."""
+
+    groups: tuple[Group, ...]
     problems: tuple[str, ...]
     """One sentence for each path that could not be opened."""
 
@@ -145,7 +154,7 @@ class Session:
         images = [image for case_id in added.case_ids for image in self.store.case(case_id).images]
         image = next((image for image in reversed(images) if image.path == path.absolute()), None)
         if image is None:
-            return NotAnalysed(added.problems[0], options.recipe or "")
+            return NotAnalysed(added.problems[-1], options.recipe or "")
         return self.analyse_image(image, options, progress, None)
 
     def model_folder(self, name: str) -> Path:
@@ -175,47 +184,77 @@ class Session:
     def add(
         self, paths: Iterable[Path], progress: ProgressSink = no_progress, cancel: CancelToken | None = None
     ) -> Added:
-        """Put images into the store: a DICOM study, a slide, a mosaic or a single image is one case each.
+        """Put images into the store: a patient's DICOM study, a slide, a mosaic or a single image is one case each.
 
         An image that cannot be opened becomes a case that is not analysed, with the reason, so that it is
         never silently missing; a file that is no image at all is only reported.
         """
         files, problems = expand(paths)
-        steps = enumerate(files)
         case_ids: list[int] = []
-        for _, folder in groupby(steps, key=lambda step: step[1].parent):
-            groups: dict[str, list[NewImage]] = {}
-            unreadable: list[NewImage] = []
+        for _, folder in groupby(enumerate(files), key=lambda step: step[1].parent):
+            images: list[NewImage] = []
             for index, path in folder:
                 checkpoint(cancel or never())
                 progress(Progress(index, len(files), "opening"))
-                mark = fingerprint(path)
-                try:
-                    info = self.info(path)
-                    groups.setdefault(_case_key(info, mark), []).append(NewImage(path, info.as_json(), mark))
-                except PathViewError as error:
-                    problems.append(str(error))
-                    if path.suffix.lower() in SUFFIXES or path.is_dir():
-                        unreadable.append(NewImage(path, {"kind": "unreadable", "reason": str(error)}, mark))
-            case_ids += self._keep(groups, unreadable)
-        return Added(tuple(dict.fromkeys(case_ids)), tuple(problems))
+                images += self._described(path, problems)
+            case_ids += self._keep(images, problems)
+        return Added(tuple(dict.fromkeys(case_ids)), tuple(dict.fromkeys(problems)))
 
-    def _keep(self, groups: dict[str, list[NewImage]], unreadable: list[NewImage]) -> list[int]:
-        """Put one folder's images into the store; a view that cannot be read belongs to the folder's one study."""
-        studies = [key for key in groups if key.startswith(_STUDY)]
-        for image in unreadable:
-            key = studies[0] if len(studies) == 1 else _file_key(image.path, image.fingerprint)
-            groups.setdefault(key, []).append(image)
+    def studies(self, paths: Iterable[Path], progress: ProgressSink = no_progress) -> Studies:
+        """What :meth:`add` would make cases of, without a store."""
+        files, problems = expand(paths)
+        images: list[NewImage] = []
+        for index, path in enumerate(files):
+            progress(Progress(index, len(files), "opening"))
+            images += self._described(path, problems)
+        return Studies(tuple(grouped(images)), tuple(problems))
+
+    def priors(self, case_id: int) -> tuple[CaseRow, ...]:
+        """See :meth:`pathview.review.store.Store.priors`."""
+        return self.cases.priors(case_id)
+
+    def _described(self, path: Path, problems: list[str]) -> list[NewImage]:
+        """The image at a path, also one that cannot be read; none where it is no image at all."""
+        mark = fingerprint(path)
+        try:
+            return [NewImage(path, self.info(path).as_json(), mark)]
+        except PathViewError as error:
+            problems.append(str(error))
+            if path.suffix.lower() in SUFFIXES or path.is_dir():
+                return [NewImage(path, {"kind": "unreadable", "reason": str(error)}, mark)]
+            return []
+
+    def _keep(self, images: list[NewImage], problems: list[str]) -> list[int]:
+        """Put one folder's images into the store, each once."""
         case_ids = []
-        for key, images in groups.items():
-            images.sort(key=_hanging)
-            case_id = self.cases.add_case(key, _case_title(images), images[0].info["kind"], images, self.reader)
-            case_ids.append(case_id)
-            reasons = {image.path: image.info["reason"] for image in images if image.info["kind"] == "unreadable"}
-            for row in self.cases.case(case_id).images if reasons else ():
-                if row.path in reasons and row.result is None:
-                    self.cases.save_result(row.id, NotAnalysed(reasons[row.path], ""), self.reader)
+        for group in grouped(images):
+            key, case = self._home(group)
+            if group.several_patients or key != group.key:
+                problems.append(group.mixed)
+            known = [NewImage(row.path, row.info, row.fingerprint) for row in case.images] if case else []
+            kept, copies = without_copies(group.images, known)
+            problems += copies
+            if kept:
+                case_ids.append(self.cases.add_case(key, group.title, kept[0].info["kind"], kept, self.reader))
+                self._keep_reasons(case_ids[-1], kept)
+            elif case:
+                case_ids.append(case.case.id)
         return case_ids
+
+    def _home(self, group: Group) -> tuple[str, CaseDetail | None]:
+        """The key of a group's case, and the case where the store has it; never one of another patient."""
+        case = self.cases.find(group.key)
+        if case is None or None in (group.patient_key, case.patient_key) or group.patient_key == case.patient_key:
+            return group.key, case
+        key = f"{group.key} of {group.patient_key}"
+        return key, self.cases.find(key)
+
+    def _keep_reasons(self, case_id: int, images: list[NewImage]) -> None:
+        """Save why images cannot be read, as their results."""
+        reasons = {image.path: image.info["reason"] for image in images if image.info["kind"] == "unreadable"}
+        for row in self.cases.case(case_id).images if reasons else ():
+            if row.path in reasons and row.result is None:
+                self.cases.save_result(row.id, NotAnalysed(reasons[row.path], ""), self.reader)
 
     def analyse_cases(
         self,
@@ -310,18 +349,20 @@ def read_info(
 
 
 def expand(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Images at or below paths, and one sentence for each path that gives none."""
+    """Images at or below paths or named by a DICOMDIR, and a sentence for each path or named image without one."""
     files: list[Path] = []
-    problems = []
+    problems: list[str] = []
     for path in paths:
         try:
-            found = find_images(path)
+            found, told = images_at(path)
+        except ImageError as error:
+            problems.append(str(error))
+            continue
         except OSError as error:
             problems.append(f"{path.name} cannot be read: {error.strerror or 'input/output error'}.")
             continue
-        if not found:
-            problems.append(f"The folder {path.name} holds no image that PathView reads.")
         files += found
+        problems += told
     return list(dict.fromkeys(file.absolute() for file in files)), problems
 
 
@@ -329,31 +370,6 @@ def _told(bug: JobFailed) -> str:
     """A bug in a job: where it was goes to the log, the rest of a sentence to the user."""
     log.error("a job failed: %s\n%s", bug, bug.trace)
     return f"PathView has a bug here ({bug}); please report what its log says."
-
-
-def _case_key(info: ImageInfo, mark: str) -> str:
-    return f"{_STUDY}{info.study_key}" if info.study_key else _file_key(info.path, mark)
-
-
-def _file_key(path: Path, mark: str) -> str:
-    return f"file {mark} {path}"
-
-
-def _case_title(images: Sequence[NewImage]) -> str:
-    """The name of a file or folder; a study is called by its folder."""
-    first = images[0].path
-    return first.parent.name if len(images) > 1 else first.name
-
-
-def _hanging(image: NewImage) -> tuple[int, int, str]:
-    """R CC, L CC, R MLO, L MLO, then the rest by file name."""
-    views, sides = ["CC", "MLO"], ["R", "L"]
-    view, side = image.info.get("view"), image.info.get("laterality")
-    return (
-        views.index(view) if view in views else len(views),
-        sides.index(side) if side in sides else len(sides),
-        image.path.name,
-    )
 
 
 def _results_of(case: CaseDetail) -> dict[str, Any]:

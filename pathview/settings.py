@@ -47,6 +47,10 @@ class Settings:
     slide_region_pixels: int = 64 * 2**20
     """Largest region read from a slide at once; larger ones are read at a coarser level."""
 
+    frame_cache_bytes: int = 1 * 2**30
+    """Decoded frames of a multi-frame image that the child keeps: 1 GiB holds 39 frames of 3328 x 4096 pixels,
+    or 630 of them four times coarser, which is what a screen shows."""
+
     runtime: str = field(default_factory=lambda: os.environ.get("PATHVIEW_RUNTIME") or "auto")
     """What computes scores: one of :data:`pathview.models.runtimes.RUNTIMES`; ``PATHVIEW_RUNTIME`` names another."""
 
@@ -62,6 +66,11 @@ class Settings:
     def recipe_dirs(self) -> tuple[Path, ...]:
         """Folders of recipe files, the bundled ones first."""
         return (self.resources / "recipes", self.data_dir / "recipes")
+
+    @property
+    def hanging_dirs(self) -> tuple[Path, ...]:
+        """Folders of hanging protocols, the bundled ones first."""
+        return (self.resources / "hanging", self.data_dir / "hanging")
 
     @property
     def model_dirs(self) -> tuple[Path, ...]:

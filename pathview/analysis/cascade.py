@@ -50,6 +50,11 @@ class CascadeLook:
         self._places: tuple[Place, ...] = ()
         self._stages: tuple[Stage, ...] = ()
 
+    @property
+    def within_breast(self) -> bool:
+        """As the outlining network's."""
+        return self._outline.within_breast
+
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
         """The outlining network's map."""
         return self._outline.probability(progress, cancel)
@@ -90,7 +95,7 @@ class CascadeLook:
         return self._stages
 
     def heatmaps(self, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken) -> Mapping[str, ScoreMap]:
-        """The classifier's on each place, laid where the place is; blank elsewhere."""
+        """The classifier's on each place, laid where the place is; blank elsewhere, and outside the breast."""
         if not layers:
             return {}
         if not self._stages:
@@ -103,7 +108,7 @@ class CascadeLook:
         regions = [place.region for place in self._places]
         maps = self._classifier.gradcam(self._cut_out(regions, cancel), layers) if regions else {}
         laid = {layer: _laid(maps.get(layer, ()), regions, working) for layer in layers}
-        return {layer: ScoreMap(relative(values), working.place) for layer, values in laid.items()}
+        return {layer: ScoreMap(relative(working.within(values)), working.place) for layer, values in laid.items()}
 
     def _classified(self, mask: MaskStats, cancel: CancelToken) -> tuple[Place, ...]:
         """The places of a mask with the classifier's scores, the surest first."""

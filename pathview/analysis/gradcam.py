@@ -38,7 +38,7 @@ def chosen_layers(network: Network, explain: str | None) -> tuple[str, ...]:
 def explain_tiles(
     network: Network, working: Working, layers: Sequence[str], progress: ProgressSink, cancel: CancelToken
 ) -> dict[str, ScoreMap]:
-    """Maps of a segmentation network, all layers in one pass over the tiles."""
+    """Maps of a segmentation network, all layers in one pass over the tiles; blank outside the breast."""
     side = (network.recipe.input.width, network.recipe.input.height)
 
     def run(images: Batch) -> Batch:
@@ -51,7 +51,7 @@ def explain_tiles(
             axis=-1,
         )
 
-    values = over_tiles(run, len(layers), working, network.recipe, progress, cancel)
+    values = working.within(over_tiles(run, len(layers), working, network.recipe, progress, cancel))
     return {layer: ScoreMap(relative(values[..., i]), working.place) for i, layer in enumerate(layers)}
 
 

@@ -24,6 +24,11 @@ class Look(Protocol):
     threshold: float
     """On the probability map, where no other is asked for."""
 
+    @property
+    def within_breast(self) -> bool:
+        """Whether what lies outside a breast that was found is left out."""
+        ...
+
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
         """Run the network."""
         ...
@@ -61,8 +66,13 @@ class OutlineLook:
         self.threshold = network.recipe.decision.threshold
         self.working = prepare(source, network.recipe, frame)
 
+    @property
+    def within_breast(self) -> bool:
+        """Where the recipe says so and a breast was found."""
+        return self.working.inside is not None
+
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-        """At the working scale."""
+        """At the working scale; NaN outside the breast."""
         return predict.segment(self._network, self.working, progress, cancel)
 
     def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
@@ -87,6 +97,7 @@ class PatchLook:
     """A patch classifier over a mosaic, or over the patches that an image is cut into."""
 
     stride: int | None = None
+    within_breast = False
 
     def __init__(self, source: ImageSource, network: Network, frame: int) -> None:
         """See :class:`OutlineLook`."""

@@ -113,7 +113,7 @@ def analyse(
         mask=mask,
         heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
         stages=look.stages(),
-        provenance=_provenance(models, request, look.stride, image_sha256),
+        provenance=_provenance(models, request, look, image_sha256),
         seconds=time.perf_counter() - started,
     )
 
@@ -223,7 +223,7 @@ def _seen_part(seen: tuple[Seen, ...], digests: tuple[str, ...]) -> str | None:
     return next((part for part in ("train", "validation", "test") if part in parts), None)
 
 
-def _provenance(models: Models, request: AnalysisRequest, stride: int | None, image_sha256: str) -> Provenance:
+def _provenance(models: Models, request: AnalysisRequest, look: Look, image_sha256: str) -> Provenance:
     network = models.network
     return Provenance(
         image_sha256=image_sha256,
@@ -238,7 +238,8 @@ def _provenance(models: Models, request: AnalysisRequest, stride: int | None, im
         settings={
             "frame": request.frame,
             "mpp_um": request.mpp_um,
-            "stride": stride,
+            "stride": look.stride,
+            "within_breast": look.within_breast,
             "input": [network.recipe.input.height, network.recipe.input.width],
             "layers": list(network.explainable_layers()),
             "caution": models.caution,

@@ -170,7 +170,7 @@ def over_patches(
 
 
 def segment(network: Network, working: Working, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-    """The probability map of a segmentation network at the working scale.
+    """The probability map of a segmentation network at the working scale, NaN outside the breast.
 
     Raises:
         NotAnalysable: the network's output is not a number.
@@ -180,7 +180,7 @@ def segment(network: Network, working: Working, progress: ProgressSink, cancel: 
         return checked_score(network, images)[..., None]
 
     values = over_tiles(run, 1, working, network.recipe, progress, cancel)
-    return ScoreMap(values[..., 0], working.place)
+    return ScoreMap(working.within(values[..., 0]), working.place)
 
 
 def classify(network: Network, grid: PatchGrid, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:

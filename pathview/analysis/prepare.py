@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,15 +11,16 @@ import numpy.typing as npt
 
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
-from pathview.images.render import display_pixels, fitted
+from pathview.images.breast import Bools, Breast, breast_on, find_breast, is_black_and_white, overview
+from pathview.images.formats import open_image
+from pathview.images.render import display_pixels
 from pathview.images.source import ImageInfo, ImageSource
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.recipe import InputSpec, Recipe
+from pathview.results.result import ScoreMap
+from pathview.settings import Settings
 
-Gray8 = npt.NDArray[np.uint8]
-_OVERVIEW_SIDE = 256
 _MAX_WORKING_PIXELS = 64 * 2**20
-_LEVEL_WIDTH, _BETWEEN = 10, 0.05
-"""Grey levels that count as one, and the share of others up to which an image has no greys."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,24 @@ class Working:
 
     ``pixels``: uint8 [rows, columns, channels], as the viewer shows the image at first (grey after the
     file's own VOI, or RGB); ``place``: where its pixels lie on level 0; ``breast_found``: False where the
-    recipe wants the breast and none stands out, so that this is the whole image.
+    recipe wants the breast and none stands out, so that this is the whole image; ``inside``: bool [rows, columns]
+    of what may be marked, the widened breast mask, or None where all of it may.
     """
 
     pixels: npt.NDArray[np.uint8]
     place: GridPlace
     breast_found: bool = True
+    inside: Bools | None = None
+
+    def within(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """A map [rows, columns, ...] of this image, NaN (not analysed) outside the breast.
+
+        Not 0: no threshold, however low, then marks the air, and no sum, share or largest value counts it.
+        """
+        if self.inside is None:
+            return values
+        shape = (*self.inside.shape, *(1,) * (values.ndim - 2))
+        return np.where(self.inside.reshape(shape), values, np.float32(np.nan))
 
 
 def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
@@ -45,14 +59,28 @@ def check_fits(info: ImageInfo, recipe: Recipe, frame: int = 0) -> None:
         raise NotAnalysable(
             f"the image's modality is {info.modality}; {recipe.name} reads {' and '.join(recipe.modalities)}"
         )
-    if info.for_processing:
-        raise NotAnalysable(f"it is a For Processing image; {recipe.name} was made for images For Presentation")
+    if reason := _other_kind_of_view(info, recipe):
+        raise NotAnalysable(reason)
     if info.is_color and (recipe.input.channels == 1 or set(recipe.kinds) == {"mammogram"}):
         raise NotAnalysable(f"it is a colour image; {recipe.name} reads grey mammograms")
     if recipe.input.channels == 3 and not info.is_color and "mammogram" not in recipe.kinds:
         raise NotAnalysable(f"it is a grey image; {recipe.name} reads stained tissue in colour")
     if not 0 <= frame < info.frames:
         raise NotAnalysable(f"it has {info.frames} frame{'s' if info.frames > 1 else ''}, numbered from 0")
+
+
+def _other_kind_of_view(info: ImageInfo, recipe: Recipe) -> str | None:
+    """Why the way in which a mammogram was taken is none that the recipe reads."""
+    spec = recipe.input
+    if info.for_processing and not spec.for_processing:
+        return f"it is a For Processing image; {recipe.name} was made for images For Presentation"
+    refused = [modifier for modifier in info.modifiers if modifier in spec.modifiers_refused]
+    if refused:
+        shown = "image" if "specimen" in refused else "view"
+        return f"it is a {' and '.join(refused)} {shown}; {recipe.name} reads whole views"
+    if info.acquisition not in spec.acquisitions:
+        return f"it is a {info.acquisition} image; {recipe.name} reads {' and '.join(spec.acquisitions)}"
+    return None
 
 
 def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> tuple[float, float]:
@@ -85,8 +113,10 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region 
     """
     info = source.info
     check_fits(info, recipe, frame)
-    breast = breast_region(source, frame) if recipe.input.crop == "breast" and region is None else None
-    crop = region or breast or Region.whole(info.size)
+    wanted = region is None and (recipe.input.crop == "breast" or recipe.input.within_breast)
+    breast = _breast(source, frame) if wanted else None
+    cut = breast.region if breast is not None and recipe.input.crop == "breast" else None
+    crop = region or cut or Region.whole(info.size)
     across, down = working_scale(info, recipe.input, crop)
     size = Size(max(1, round(crop.width * across)), max(1, round(crop.height * down)))
     if size.pixels > _MAX_WORKING_PIXELS:
@@ -101,9 +131,41 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region 
     if recipe.input.channels == 1 or pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], recipe.input.channels, axis=2)
     place = GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height)
-    return Working(
-        pixels, place, breast_found=breast is not None or region is not None or recipe.input.crop != "breast"
-    )
+    marked = breast if recipe.input.within_breast else None
+    inside = None if marked is None else marked.on(place, (size.height, size.width))
+    return Working(pixels, place, breast_found=breast is not None or not wanted, inside=inside)
+
+
+def _breast(source: ImageSource, frame: int) -> Breast | None:
+    """The breast, or None where nothing stands out.
+
+    Raises:
+        NotAnalysable: it is black and white, so it is no X-ray image.
+    """
+    gray = overview(source, frame)
+    if is_black_and_white(gray):
+        raise NotAnalysable("it is black and white without greys: a mask or a drawing, not a mammogram")
+    return breast_on(gray, source.info.size)
+
+
+def load_breast(path: Path, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> ScoreMap | None:
+    """The widened breast mask of a mammogram, to be shown (a job).
+
+    Returns:
+        1 inside and 0 outside, one half along the outline, in stored coordinates; None for another kind of image, or
+        where no breast stands out.
+
+    Raises:
+        ImageError: the image cannot be read.
+    """
+    progress(Progress(0, 1, "finding the breast"))
+    source = open_image(path, settings)
+    try:
+        checkpoint(cancel)
+        breast = find_breast(source) if source.info.kind == "mammogram" else None
+    finally:
+        source.close()
+    return None if breast is None else ScoreMap(breast.soft(), breast.place)
 
 
 def equalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -113,59 +175,3 @@ def equalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)
     luma[..., 0] = cv2.equalizeHist(np.ascontiguousarray(luma[..., 0]))
     return np.asarray(cv2.cvtColor(luma, cv2.COLOR_YCrCb2RGB), np.uint8)
-
-
-def breast_region(source: ImageSource, frame: int = 0) -> Region | None:
-    """The bounding box of the breast in level-0 pixels; None where nothing stands out.
-
-    The darker of the left and right borders is air; the breast is the largest part that is clearly
-    brighter. Markers and labels are smaller parts, so they are left out.
-
-    Raises:
-        NotAnalysable: it is black and white, so it is no X-ray image.
-    """
-    gray = overview(source, frame)
-    if is_black_and_white(gray):
-        raise NotAnalysable("it is black and white without greys: a mask or a drawing, not a mammogram")
-    mask = breast_mask(gray)
-    if mask is None:
-        return None
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    whole = source.info.size
-    fx, fy = whole.width / gray.shape[1], whole.height / gray.shape[0]
-    left, top = int(columns[0] * fx), int(rows[0] * fy)
-    right, bottom = int(np.ceil((columns[-1] + 1) * fx)), int(np.ceil((rows[-1] + 1) * fy))
-    return Region(left, top, right - left, bottom - top).clipped(source.info.size)
-
-
-def overview(source: ImageSource, frame: int = 0) -> Gray8:
-    """The whole image small and grey, uint8 [rows, columns], as :func:`breast_mask` reads it."""
-    whole = source.info.size
-    pixels = display_pixels(source, Region.whole(whole), fitted(whole, _OVERVIEW_SIDE), frame)
-    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def is_black_and_white(gray: Gray8) -> bool:
-    """Whether a small grey overview [rows, columns] has two levels and nearly nothing between them."""
-    low, high = int(gray.min()), int(gray.max())
-    between = (gray > low + _LEVEL_WIDTH) & (gray < high - _LEVEL_WIDTH)
-    return high - low > 4 * _LEVEL_WIDTH and float(between.mean()) < _BETWEEN
-
-
-def breast_mask(gray: Gray8) -> npt.NDArray[np.bool_] | None:
-    """Which pixels of a small grey overview [rows, columns] are breast, or None where nothing stands out."""
-    smooth = cv2.GaussianBlur(gray, (5, 5), 0).astype(np.float32)
-    strip = max(1, gray.shape[1] // 50)
-    borders = [smooth[:, :strip].ravel(), smooth[:, -strip:].ravel()]
-    air = min(borders, key=lambda border: float(np.median(border)))
-    level = float(np.median(air))
-    noise = float(np.median(np.abs(air - level)))
-    bright = float(np.percentile(smooth, 99.5))
-    threshold = level + max(4 * noise, 0.06 * (bright - level), 2.0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((smooth > threshold).astype(np.uint8), None, 8)
-    if count < 2:
-        return None
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    if stats[largest, cv2.CC_STAT_AREA] < 0.03 * gray.size:
-        return None
-    return np.asarray(labels == largest)

@@ -17,7 +17,9 @@ from pathview.models.recipe import DecisionSpec, InputSpec
 from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, Label, ScoreMap, score_words
 
-_NEVER_NEGATIVE = frozenset({"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts", "fine_map_above"})
+_NEVER_NEGATIVE = frozenset(
+    {"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts", "fine_map_above", "implant"}
+)
 _NOT_CALLED = "so it is not called negative"
 
 
@@ -139,6 +141,11 @@ def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag
         flags.append(Flag("seen_in_training", f"This model was {used} this very image: its score proves nothing."))
     if info.spacing_source == "user" and info.mpp_um is not None:
         flags.append(Flag("pixel_size_stated", f"Its pixel size, {info.mpp_um:.3g} µm, was stated by a person."))
+    if info.implant:
+        flags.append(Flag("implant", f"An implant hides part of the breast, {_NOT_CALLED}."))
+    if info.acquisition == "synthesised 2D":
+        sentence = "It is synthesised from tomosynthesis slices, and models are trained on plain 2D images."
+        flags.append(Flag("synthesised", sentence))
     if info.phantom:
         flags.append(Flag("phantom", "This is a phantom, not a patient."))
     if any("cannot be read" in notice for notice in info.notices):

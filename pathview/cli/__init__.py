@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pathview import __version__
-from pathview.cli import cases, images, models, training
+from pathview.cli import cases, hang, images, models, training
 from pathview.cli.base import Context, Paths, StderrProgress, StoreOption, emit, say, session
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
@@ -114,6 +114,7 @@ def demo(
 
 
 app.add_typer(images.app)
+app.add_typer(hang.app)
 app.add_typer(training.app)
 app.add_typer(models.app, name="models")
 app.add_typer(cases.app, name="cases")

@@ -51,13 +51,15 @@ def render(
     ] = None,
     frame: Annotated[int, typer.Option("--frame", min=0, help="Frame, from 0.")] = 0,
     region: Annotated[str | None, typer.Option("--region", help="x,y,width,height in stored pixels.")] = None,
+    as_stored: Annotated[bool, typer.Option("--as-stored", help="Do not turn a mammogram to hang.")] = False,
 ) -> None:
     """Write an image as the viewer shows it."""
     from pathview.export.rendering import RenderRequest, render_png
 
     if window is not None and voi is not None:
         raise typer.BadParameter("give --window or --voi, not both")
-    request = RenderRequest(path, out, size, numbers(window, 2, "--window"), voi, frame, numbers(region, 4, "--region"))
+    centre_width, place = numbers(window, 2, "--window"), numbers(region, 4, "--region")
+    request = RenderRequest(path, out, size, centre_width, voi, frame, place, as_stored)
     emit(render_png(request, context.obj.settings))
 
 

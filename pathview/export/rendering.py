@@ -10,7 +10,7 @@ from PIL import Image
 
 from pathview.errors import ImageError, OutputError
 from pathview.export.pictures import png_note
-from pathview.geometry import Region
+from pathview.geometry import AS_STORED, Region
 from pathview.images.formats import open_image
 from pathview.images.intensity import Voi, Window
 from pathview.images.render import display_pixels, fitted
@@ -33,6 +33,8 @@ class RenderRequest:
     frame: int = 0
     region: tuple[float, ...] | None = None
     """(x, y, width, height) in stored pixels."""
+    as_stored: bool = False
+    """Whether to leave a mammogram as it is stored, not turned to hang."""
 
 
 def render_png(request: RenderRequest, settings: Settings) -> dict[str, Any]:
@@ -48,7 +50,8 @@ def render_png(request: RenderRequest, settings: Settings) -> dict[str, Any]:
         if not request.frame < source.info.frames:
             raise ImageError(f"{request.path.name} has {source.info.frames} frames, numbered from 0.")
         voi = _voi(request, source)
-        pixels = display_pixels(source, region, fitted(region.size, request.side), request.frame, voi)
+        turn = AS_STORED if request.as_stored else source.info.turn
+        pixels = turn.array(display_pixels(source, region, fitted(region.size, request.side), request.frame, voi))
     finally:
         source.close()
     try:
@@ -61,6 +64,7 @@ def render_png(request: RenderRequest, settings: Settings) -> dict[str, Any]:
         "width": pixels.shape[1],
         "height": pixels.shape[0],
         "region": [region.x, region.y, region.width, region.height],
+        "turn": vars(turn),
         "voi": voi.name if voi else None,
     }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow
+
+Keys = Mapping[str, tuple[str, ...]]
+"""Keys by action, in Qt's portable writing."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,14 @@ class ActionSpec:
     tip: str = ""
     checkable: bool = False
     checked: bool = False
+    group: str = ""
+    """Of checkable actions with the same group one is on: tools."""
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_files", "File", "Open images...", ("Ctrl+O",), "Add images to the worklist"),
     ActionSpec("open_folder", "File", "Open folder...", ("Ctrl+Shift+O",), "Add a folder: DICOM, patches or images"),
+    ActionSpec("preferences", "File", "Preferences...", ("Ctrl+P",), "Mouse, keys, layout, and the monitor's size"),
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",)),
     ActionSpec("next_case", "Case", "Next case", ("PgDown", "J")),
     ActionSpec("previous_case", "Case", "Previous case", ("PgUp", "K")),
@@ -47,11 +53,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
     ),
     ActionSpec("cancel", "Analysis", "Cancel the analysis", ("Esc",)),
-    ActionSpec("fit", "View", "Fit the image", ("F",)),
+    ActionSpec("next_step", "Hanging", "Next step", ("S",), "Go through the study as it hangs"),
+    ActionSpec("previous_step", "Hanging", "Previous step", ("Shift+S",)),
+    ActionSpec("single", "Hanging", "One image or all", ("T",), "Also by a double click", checkable=True),
+    ActionSpec("linked", "Hanging", "Move images together", ("Ctrl+L",), "", checkable=True, checked=True),
+    ActionSpec("next_finding", "Hanging", "Next finding", ("W",), "Through all views of the study"),
+    ActionSpec("previous_finding", "Hanging", "Previous finding", ("Shift+W",)),
+    ActionSpec("next_quadrant", "Hanging", "Next quarter of the breast", ("Q",), "Enlarged, one after the other"),
+    ActionSpec("previous_quadrant", "Hanging", "Previous quarter", ("Shift+Q",)),
+    ActionSpec("fit", "View", "Fit each image", ("F",)),
+    ActionSpec("same_size", "View", "All at the same size", ("E",), "The same millimetres a pixel, at the chest wall"),
     ActionSpec("one_to_one", "View", "One image pixel a screen pixel", ("1",)),
+    ActionSpec("true_size", "View", "Life size", ("2",), "Once this monitor was calibrated (Preferences)"),
     ActionSpec("zoom_in", "View", "Zoom in", ("+", "=")),
     ActionSpec("zoom_out", "View", "Zoom out", ("-",)),
-    ActionSpec("next_voi", "View", "Next window of the file", ("V",), "Step through the windows that the file offers"),
+    ActionSpec("next_voi", "View", "Next window", ("V",), "Step through the windows of the file and presets"),
+    ActionSpec("previous_voi", "View", "Previous window", ("Shift+V",)),
     ActionSpec("reset_window", "View", "Reset the window", ("R",)),
     ActionSpec("invert", "View", "Invert grey", ("I",), checkable=True),
     ActionSpec("mask", "View", "Show the mask", ("M",), checkable=True, checked=True),
@@ -59,26 +76,136 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("heat", "View", "Show the heat map", ("H",), checkable=True),
     ActionSpec("threshold_down", "View", "Lower the threshold", (",",)),
     ActionSpec("threshold_up", "View", "Raise the threshold", (".",)),
+    ActionSpec("breast", "View", "Show the breast's outline", ("B",), "As it was found", checkable=True),
+    ActionSpec("graphics", "View", "Show the file's overlays", ("O",), "And its shutter", checkable=True),
+    ActionSpec(
+        "corner_texts",
+        "View",
+        "Show names and technique",
+        ("X",),
+        "Hide for a blinded or teaching session",
+        checkable=True,
+        checked=True,
+    ),
     ActionSpec("theme", "View", "Dark or light", ("Ctrl+T",)),
+    ActionSpec("tool_look", "Tools", "Look only", ("Z",), checkable=True, checked=True, group="tool"),
+    ActionSpec("tool_ruler", "Tools", "Ruler", ("D",), "Drag, or click twice", checkable=True, group="tool"),
+    ActionSpec("tool_angle", "Tools", "Angle", ("Shift+D",), "Three clicks", checkable=True, group="tool"),
+    ActionSpec("tool_ellipse", "Tools", "Ellipse", ("Shift+E",), "Mean and SD inside", checkable=True, group="tool"),
+    ActionSpec(
+        "tool_polygon",
+        "Tools",
+        "Polygon",
+        ("Shift+P",),
+        "A corner a click; double click closes",
+        checkable=True,
+        group="tool",
+    ),
+    ActionSpec("remove_mark", "Tools", "Remove the chosen mark", ("Del",)),
+    ActionSpec("lens", "Tools", "Magnifying glass", ("G",), checkable=True),
+    ActionSpec("play", "Tools", "Play the frames", ("Y",), "Of a tomosynthesis series"),
+    ActionSpec("next_frame", "Tools", "Next frame", ("Ctrl+Down",)),
+    ActionSpec("previous_frame", "Tools", "Previous frame", ("Ctrl+Up",)),
+    ActionSpec("thicker", "Tools", "Thicker slab", ("Ctrl+Right",)),
+    ActionSpec("thinner", "Tools", "Thinner slab", ("Ctrl+Left",)),
     ActionSpec("keys", "Help", "Keyboard", ("F1", "?")),
     ActionSpec("about", "Help", "About PathView"),
 )
 
-MENUS = ("File", "Case", "Analysis", "View", "Help")
+MENUS = ("File", "Case", "Hanging", "Analysis", "View", "Tools", "Help")
+"""In this order; one without actions is not shown."""
+
+_RESERVED = {
+    "Tab": "Tab goes to the next control.",
+    "Backtab": "Shift + Tab goes to the control before.",
+    "Return": "Enter is for buttons.",
+    "Enter": "Enter is for buttons.",
+    "Space": "Space is for buttons and boxes to tick.",
+}
 
 
-def build_actions(window: QMainWindow, handlers: Mapping[str, Callable[..., object]]) -> dict[str, QAction]:
-    """Make all actions, connect each with the handler of its id, and fill the menus."""
-    menus: dict[str, QMenu] = {name: window.menuBar().addMenu(name) for name in MENUS}
+def build_actions(
+    window: QMainWindow, handlers: Mapping[str, Callable[..., object]], keys: Keys | None = None
+) -> dict[str, QAction]:
+    """Make all actions, connect each with the handler of its id, and fill the menus.
+
+    Args:
+        window: gets the menus, and owns the actions.
+        handlers: by id; that of a checkable action is called with whether it is on, and in a group also with
+            ``False`` for the action that was on before.
+        keys: of actions whose keys differ from the table's.
+    """
+    used = {spec.menu for spec in ACTIONS}
+    menus = {name: window.menuBar().addMenu(name) for name in MENUS if name in used}
+    groups = {name: QActionGroup(window) for name in sorted({spec.group for spec in ACTIONS if spec.group})}
     actions = {}
     for spec in ACTIONS:
         action = QAction(spec.text, window)
-        action.setShortcuts([QKeySequence(key) for key in spec.keys])
         action.setCheckable(spec.checkable)
+        if spec.group:
+            groups[spec.group].addAction(action)
         action.setChecked(spec.checked)
-        key = f" ({spec.keys[0]})" if spec.keys else ""
-        action.setToolTip(f"{spec.tip or spec.text}{key}")
         (action.toggled if spec.checkable else action.triggered).connect(handlers[spec.id])
         menus[spec.menu].addAction(action)
         actions[spec.id] = action
+    set_keys(actions, keys)
     return actions
+
+
+def set_keys(actions: Mapping[str, QAction], keys: Keys | None) -> None:
+    """Give actions their keys, and tell them in their tips."""
+    in_use = keys_in_use(keys)
+    for spec in ACTIONS:
+        own = in_use[spec.id]
+        actions[spec.id].setShortcuts([QKeySequence(key) for key in own])
+        actions[spec.id].setToolTip(f"{spec.tip or spec.text}{f' ({key_words(own[0])})' if own else ''}")
+
+
+def keys_in_use(keys: Keys | None = None) -> dict[str, tuple[str, ...]]:
+    """The keys of every action: those that were set, else the table's.
+
+    A key that was set for one action is no other's: Qt would call neither. So it may be that a new version's
+    table has a key that the reader gave away long ago.
+    """
+    keys = keys or {}
+    taken: set[str] = set()
+    found: dict[str, tuple[str, ...]] = {}
+    for spec in sorted(ACTIONS, key=lambda spec: spec.id not in keys):
+        own = dict.fromkeys(key for key in map(portable, keys.get(spec.id, spec.keys)) if key and key not in taken)
+        taken.update(own)
+        found[spec.id] = tuple(own)
+    return found
+
+
+def conflict(action: str, key: str, keys: Keys | None = None) -> str:
+    """Why an action cannot have a key while others have theirs, in a sentence; nothing if it can."""
+    wanted = portable(key)
+    if not wanted:
+        return "This key cannot be used."
+    if reserved := _RESERVED.get(wanted.removeprefix("Shift+")):
+        return reserved
+    in_use = keys_in_use(keys)
+    owner = next((spec for spec in ACTIONS if spec.id != action and wanted in in_use[spec.id]), None)
+    return f'{key_words(wanted)} is already "{plain_text(owner)}".' if owner else ""
+
+
+def doubled_keys(specs: Sequence[ActionSpec] = ACTIONS) -> list[str]:
+    """Keys that a table gives twice."""
+    keys = [portable(key) for spec in specs for key in spec.keys]
+    return sorted({key for key in keys if keys.count(key) > 1})
+
+
+def portable(key: str) -> str:
+    """A key in Qt's own writing; nothing if it is none."""
+    return QKeySequence(str(key)).toString(QKeySequence.SequenceFormat.PortableText)
+
+
+def plain_text(spec: ActionSpec) -> str:
+    """An action's name in a sentence."""
+    return spec.text.rstrip(".")
+
+
+def key_words(key: str) -> str:
+    """A key as people read it."""
+    words = {"PgDown": "Page down", "PgUp": "Page up", ",": ", (comma)", ".": ". (full stop)"}
+    return words.get(key, key)

@@ -1,49 +1,124 @@
-"""What is on the desk now: the case, its image, its result, and how it is shown. Only the desk changes it."""
+"""What is on the desk now: the case, its images as far as they are loaded, and how they are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pathview.gui.viewer.picture import Overlay
 from pathview.images.pyramid import PictureData
+from pathview.results.findings import Finding
 from pathview.results.mask import AREA_STEPS
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, ImageRow, ResultRow
+from pathview.review.case import CaseDetail, CaseRow, ImageRow, ResultRow
+
+if TYPE_CHECKING:  # the window starts without their libraries
+    from pathview.images.graphics import Graphics
+    from pathview.review.hanging import HungStep
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """One image, as far as it is loaded."""
+
+    picture: PictureData | None = None
+    problem: str | None = None
+    """Why there is no picture."""
+    breast: ScoreMap | None = None
+    """Where the breast was found, in stored pixels."""
+    probability: ScoreMap | None = None
+    """In stored pixels."""
+    heatmaps: Mapping[str, ScoreMap] = field(default_factory=dict)
+    """By layer, in stored pixels."""
+    areas: npt.NDArray[np.int64] | None = None
+    """See :func:`pathview.results.mask.area_curve`; None while it is being made."""
+    findings: tuple[Finding, ...] | None = None
+    """At the threshold; None while they are being found."""
+    graphics: Graphics | None = None
+
+    def without_result(self) -> ViewState:
+        """The same image before its maps are loaded."""
+        return ViewState(self.picture, self.problem, self.breast, graphics=self.graphics)
+
+
+_NOTHING = ViewState()
 
 
 @dataclass(frozen=True)
 class CaseState:
-    """One moment; a change makes a new one."""
+    """One moment; a change makes a new one. Only the reading room changes it."""
 
     detail: CaseDetail | None = None
-    index: int = 0
-    """Of the image that is shown."""
-    picture: PictureData | None = None
-    problem: str | None = None
-    """Why there is no picture."""
-    probability: ScoreMap | None = None
-    heatmaps: dict[str, ScoreMap] = field(default_factory=dict)
-    areas: npt.NDArray[np.int64] | None = None
-    """See :func:`pathview.results.mask.area_curve`; None while it is being made."""
-    places: int | None = None
-    """Components of the mask; None while they are being counted."""
-    threshold: float = 0.5
+    priors: tuple[CaseRow, ...] = ()
+    """Earlier studies of the same patient, the newest first."""
+    prior: CaseDetail | None = None
+    """The one that hangs beside the case."""
+    steps: tuple[HungStep, ...] = ()
+    protocol: str = ""
+    step_index: int = 0
+    active: int | None = None
+    """Id of the image that panels and keys are about."""
+    views: Mapping[int, ViewState] = field(default_factory=dict)
+    """By image id."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """What the reader moved a recipe's threshold to."""
+    finding: tuple[int, int] | None = None
+    """Image id and number of the finding that is pointed out."""
     mask: bool = True
     fill: bool = False
     heat: bool = False
+    breast: bool = False
+    """Outline the breast as it was found."""
+    graphics: bool = False
+    """Draw the file's own overlays and shutter."""
     layer: str = ""
     colormap: str = "inferno"
     opacity: float = 0.6
 
+    # which images
+
+    @property
+    def images(self) -> tuple[ImageRow, ...]:
+        """Of the case, then of the prior."""
+        own = self.detail.images if self.detail is not None else ()
+        return own + (self.prior.images if self.prior is not None else ())
+
+    def image_of(self, image_id: int | None) -> ImageRow | None:
+        """An image of the case or of its prior."""
+        return next((image for image in self.images if image.id == image_id), None)
+
+    @property
+    def step(self) -> HungStep | None:
+        """What hangs on the light box."""
+        return self.steps[self.step_index] if self.steps else None
+
+    @property
+    def hung(self) -> tuple[ImageRow, ...]:
+        """The images on the light box, in the order of their places."""
+        found = [self.image_of(slot.image_id) for slot in self.step.slots] if self.step is not None else []
+        return tuple(image for image in found if image is not None)
+
+    @property
+    def index(self) -> int:
+        """Where the active image stands in the case; 0 for one of the prior."""
+        own = self.detail.images if self.detail is not None else ()
+        return next((index for index, image in enumerate(own) if image.id == self.active), 0)
+
+    # the active image
+
     @property
     def image(self) -> ImageRow | None:
-        """The image that is shown."""
-        return self.detail.images[self.index] if self.detail is not None and self.detail.images else None
+        """The active image."""
+        return self.image_of(self.active)
+
+    @property
+    def view(self) -> ViewState:
+        """What is loaded of it."""
+        return self.view_of(self.active)
 
     @property
     def result(self) -> ResultRow | None:
@@ -51,48 +126,129 @@ class CaseState:
         return self.image.result if self.image is not None else None
 
     @property
+    def picture(self) -> PictureData | None:
+        """Its picture."""
+        return self.view.picture
+
+    @property
+    def problem(self) -> str | None:
+        """Why it has none."""
+        return self.view.problem
+
+    @property
+    def probability(self) -> ScoreMap | None:
+        """Its probability map, in stored pixels."""
+        return self.view.probability
+
+    @property
+    def heatmaps(self) -> Mapping[str, ScoreMap]:
+        """Its heat maps by layer, in stored pixels."""
+        return self.view.heatmaps
+
+    @property
+    def threshold(self) -> float:
+        """Its mask's threshold."""
+        return self.threshold_of(self.result)
+
+    @property
     def area_px(self) -> int | None:
-        """The mask's area at the threshold, or None while it is not known."""
-        return int(self.areas[round(self.threshold * AREA_STEPS)]) if self.areas is not None else None
+        """Its mask's area at the threshold, or None while it is not known."""
+        areas = self.view.areas
+        return int(areas[round(self.threshold * AREA_STEPS)]) if areas is not None else None
+
+    @property
+    def places(self) -> int | None:
+        """Components of its mask; None while they are being found."""
+        return len(self.view.findings) if self.view.findings is not None else None
 
     @property
     def overlay(self) -> Overlay:
-        """What lies over the picture."""
+        """What lies over it."""
+        return self.overlay_of(self.image) if self.image is not None else Overlay()
+
+    # any image
+
+    def view_of(self, image_id: int | None) -> ViewState:
+        """What is loaded of an image."""
+        return self.views.get(image_id, _NOTHING) if image_id is not None else _NOTHING
+
+    def with_view(self, image_id: int, **changes: Any) -> CaseState:
+        """The same with something more known of an image."""
+        return replace(self, views={**self.views, image_id: replace(self.view_of(image_id), **changes)})
+
+    def keeping_pictures(self, image_ids: Iterable[int]) -> CaseState:
+        """Without the pictures of other images: they are large, and the cache holds the newest."""
+        kept = set(image_ids)
+        views = {key: view if key in kept else replace(view, picture=None) for key, view in self.views.items()}
+        return replace(self, views=views)
+
+    def threshold_of(self, result: ResultRow | None) -> float:
+        """Where the reader moved the recipe's threshold, else where it stood at the decision, else its own."""
+        if result is None:
+            return 0.5
+        if result.recipe in self.thresholds:
+            return self.thresholds[result.recipe]
+        decided = _decided_threshold(self.detail, result)
+        own = result.threshold if result.threshold is not None else 0.5
+        return float(decided if decided is not None else own)
+
+    def overlay_of(self, image: ImageRow) -> Overlay:
+        """What lies over an image, turned as its picture is; nothing before that is there."""
+        view, result = self.view_of(image.id), image.result
+        if view.picture is None:
+            return Overlay()
+        info = view.picture.info
+        heat = view.heatmaps.get(self.layer) or view.heatmaps.get(result.heat_layer if result is not None else "")
+
+        def shown(score_map: ScoreMap | None) -> ScoreMap | None:
+            return score_map.turned(info.turn, info.size) if score_map is not None else None
+
+        places = result.places if result is not None and self.mask else ()
         return Overlay(
-            probability=self.probability,
-            threshold=self.threshold,
+            probability=shown(view.probability),
+            threshold=self.threshold_of(result),
             mask=self.mask,
             fill=self.fill,
-            heat=self.heatmaps.get(self.layer) if self.heat else None,
+            heat=shown(heat) if self.heat else None,
             colormap=self.colormap,
             opacity=self.opacity,
-            places=self.result.places if self.result is not None and self.mask else (),
+            places=tuple(replace(p, region=info.turn.region_to_shown(p.region, info.size)) for p in places),
+            breast=shown(view.breast) if self.breast else None,
+            graphics=view.graphics if self.graphics else None,
         )
 
-    def with_result_of(self, detail: CaseDetail) -> CaseState:
-        """The same image with a new result: its maps are to be loaded again.
+    def finding_on(self, image_id: int) -> Finding | None:
+        """The finding that is pointed out, where it is on this image."""
+        if self.finding is None or self.finding[0] != image_id:
+            return None
+        found = self.view_of(image_id).findings or ()
+        return next((one for one in found if one.number == self.finding[1]), None)
 
-        The threshold is the one that the reader decided at, where that was on this result, else the result's own.
-        """
-        fresh = replace(self, detail=detail, probability=None, heatmaps={}, areas=None, places=None)
-        result = fresh.result
-        threshold = result.threshold if result is not None and result.threshold is not None else 0.5
-        decided = _decided_on(detail, result) if result is not None else {}
-        return replace(fresh, threshold=float(decided.get("threshold", threshold)))
+    @property
+    def any_picture(self) -> bool:
+        """Whether there is anything on the light box to decide on."""
+        return any(self.view_of(image.id).picture is not None for image in self.hung)
 
     def context(self) -> dict[str, Any]:
         """What a decision was made on, for the store."""
+        results = [image.result for image in self.hung if image.result is not None]
         return {
             "image": self.image.id if self.image is not None else None,
+            "images_shown": [image.id for image in self.hung],
+            "hanging": self.step.title if self.step is not None else None,
             "threshold": self.threshold,
+            "thresholds": {str(result.id): self.threshold_of(result) for result in results},
             "mask_shown": self.mask,
             "heat_shown": self.layer if self.heat else None,
         }
 
 
-def _decided_on(detail: CaseDetail, result: ResultRow) -> Mapping[str, Any]:
-    """What was on the screen when the decision that stands was made on this result; empty where it was not."""
-    latest = detail.decisions[-1] if detail.decisions else None
-    if latest is None or latest.value is None or latest.context.get("image") != result.image_id:
-        return {}
-    return latest.context if result.id in latest.context.get("results", ()) else {}
+def _decided_threshold(detail: CaseDetail | None, result: ResultRow) -> float | None:
+    """Where the threshold stood when the decision that stands was made on this result; None where it was not."""
+    latest = detail.decisions[-1] if detail is not None and detail.decisions else None
+    if latest is None or latest.value is None or result.id not in latest.context.get("results", ()):
+        return None
+    shown: Mapping[str, float] = latest.context.get("thresholds", {})
+    if str(result.id) in shown:
+        return shown[str(result.id)]
+    return latest.context.get("threshold") if latest.context.get("image") == result.image_id else None

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
 from pathview.gui.case_state import CaseState
 from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
-from pathview.gui.loader import ImageLoader, Maps
+from pathview.gui.mark_keeper import MarkKeeper
+from pathview.gui.picture_cache import PictureCache
+from pathview.gui.reading_room import Opened, ReadingRoom
 from pathview.gui.session_handle import SessionHandle
-from pathview.gui.viewer.picture import View
-from pathview.images.pyramid import PictureData
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, DecisionValue
+from pathview.review.case import CaseDetail, DecisionValue, ImageRow
 
 log = logging.getLogger(__name__)
-_MEASURE_DELAY_MS = 120
 _SAVE_S = 30.0
 """How long closing waits for decisions that are being saved."""
+_CACHE_BYTES = 768 * 2**20
+"""Pictures of the case, the ones before and the one that comes next."""
 _BUG = "PathView has a bug here; what happened is in its log. Nothing that was saved is lost."
 
 
 class Desk(QObject):
-    """The window's actions on cases. Four threads: showing, analysing, the store, and the intake's."""
+    """The window's actions on cases. Threads: reading images, analysing, the store, measuring, and the intake's."""
 
     state_changed = Signal()
-    picture_changed = Signal()
     said = Signal(str)
     """A sentence for the banner."""
     progressed = Signal(object)
@@ -53,7 +52,6 @@ class Desk(QObject):
         """Work on a session that the first job opens."""
         super().__init__(parent)
         self._handle = handle
-        self.state = CaseState()
         self.case_id: int | None = None
         """The case that is shown, or being opened."""
         self.undoable = False
@@ -61,6 +59,7 @@ class Desk(QObject):
         self._reading = JobRunner("reading", self)
         self._analysis = JobRunner("analysis", self)
         self._store = JobRunner("store", self)
+        self._measuring = JobRunner("measuring", self)
         self._analysis.became_busy.connect(self._on_analysis_busy)
         self.intake = Intake(handle, self._store, self)
         self.intake.asked.connect(self._on_adding)
@@ -75,16 +74,18 @@ class Desk(QObject):
         self._stride: int | None = None
         self._asked: dict[int, datetime] = {}
         """Cases that wait for their analysis, and since when."""
-        self.loader = ImageLoader(handle, self._reading, self._store, self)
-        self.loader.picture_loaded.connect(self._on_picture)
-        self.loader.maps_loaded.connect(self._on_maps)
-        self.loader.areas_counted.connect(self._on_areas)
-        self.loader.places_counted.connect(self._on_places)
-        self.loader.failed.connect(self._on_load_failed)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_MEASURE_DELAY_MS)
-        self._rest.timeout.connect(self._count_places)
+        self._cache = PictureCache(_CACHE_BYTES)
+        self.room = ReadingRoom(handle, self._reading, self._store, self._cache, self)
+        self.room.state_changed.connect(self.state_changed)
+        self.room.failed.connect(self._failed)
+        self.room.heat_wanted.connect(self._make_heat)
+        self.marks = MarkKeeper(handle, self._store, self._measuring, self.room, self)
+        self.marks.failed.connect(self._failed)
+
+    @property
+    def state(self) -> CaseState:
+        """What is on the desk; only the room changes it."""
+        return self.room.state
 
     @property
     def opening(self) -> bool:
@@ -109,10 +110,16 @@ class Desk(QObject):
         result = self.state.result
         return asked is not None and (result is None or result.created < asked)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or waits."""
+        runners = (self._reading, self._analysis, self._store, self._measuring)
+        return any(runner.busy for runner in runners) or self.intake.adding or self.room.busy
+
     def close(self) -> None:
-        """Cancel what runs and end the threads; what the reader decided is saved first."""
-        self.loader.drop()
-        for part in (self._analysis, self.intake, self._reading):
+        """Cancel what runs and end the threads; what the reader decided and drew is saved first."""
+        self.room.loader.drop()
+        for part in (self._analysis, self.intake, self._reading, self._measuring):
             part.close()
         self._store.close(_SAVE_S, finish=True)
         self._handle.close()
@@ -126,124 +133,66 @@ class Desk(QObject):
     # a case
 
     def open_case(self, case_id: int) -> None:
-        """Show a case, its first image first."""
+        """Show a case, the first step of its hanging."""
         self.case_id = case_id
         self.undoable = False
-        self.loader.drop()
+        self.room.loader.drop()
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), self._on_case)
+        self._opening = self._submit(self._store, lambda *_: self._read(case_id), self._on_case)
 
-    def _on_case(self, detail: CaseDetail) -> None:
+    def _read(self, case_id: int) -> Opened:
+        """A case and what hangs with it (in the store's thread)."""
+        from pathview.review.hanging import find_protocols
+
+        session = self._handle.get()
+        detail = session.cases.case(case_id)
+        if detail.case.kind != "mammogram":
+            return Opened(detail)
+        priors = session.priors(case_id)
+        prior = session.cases.case(priors[0].id) if priors else None
+        found = find_protocols(session.settings)
+        return Opened(detail, priors, prior, found.protocols, found.problems)
+
+    def _on_case(self, opened: Opened) -> None:
         self.undoable = False
-        self.state = replace(self.state, index=0, picture=None, problem=None).with_result_of(detail)
-        self._show_image()
+        self.room.open(opened)
+        self.marks.open(opened.detail.case.id)
+        for problem in opened.problems[:1]:
+            self.said.emit(problem)
 
-    def choose_image(self, index: int) -> None:
-        """Show another image of the case."""
-        detail = self.state.detail
-        if detail is not None and detail.images:
-            index %= len(detail.images)
-            self.state = replace(self.state, index=index, picture=None, problem=None).with_result_of(detail)
-            self._show_image()
+    def prefetch(self, case_id: int) -> None:
+        """Read the images of the case that comes next, as they will hang first."""
+        if case_id == self.case_id:
+            return
 
-    def _show_image(self) -> None:
-        self.loader.drop()
-        image = self.state.image
-        if image is not None and "size" not in image.info:
-            self.state = replace(self.state, problem=str(image.info.get("reason")))
-        self.picture_changed.emit()
-        self.state_changed.emit()
-        if image is not None and self.state.problem is None:
-            self.loader.load_picture(image)
-            self._load_maps()
+        def read(*_: Any) -> tuple[ImageRow, ...]:
+            return first_hung(self._read(case_id))
+
+        self._submit(self._store, read, self.room.loader.prefetch)
+
+    def hang_prior(self, case_id: int | None) -> None:
+        """Hang an earlier study beside the case, or none."""
+        if case_id is None:
+            self.room.hang_prior(None)
+        else:
+            self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), self.room.hang_prior)
 
     def reload_case(self) -> None:
         """Read the case again after something about it was saved."""
         detail = self.state.detail
         if detail is not None:
-            self._submit(self._store, lambda *_: self._handle.get().cases.case(detail.case.id), self._on_reloaded)
-
-    def _on_reloaded(self, fresh: CaseDetail) -> None:
-        before, detail = self.state.result, self.state.detail
-        if detail is None or detail.case.id != fresh.case.id:
-            return
-        self.state = replace(self.state, detail=fresh)
-        after = self.state.result
-        if after is not None and (before is None or after.id != before.id):
-            self.state = self.state.with_result_of(fresh)
-            self._load_maps()
-        self.state_changed.emit()
-
-    def _load_maps(self) -> None:
-        result = self.state.result
-        if result is not None and result.status == "analysed":
-            self.loader.load_maps(result)
-
-    def want_detail(self, view: View) -> None:
-        """Have finer pixels read for what the screen shows."""
-        if self.state.picture is not None and self.state.image is not None:
-            self.loader.load_detail(self.state.image, self.state.picture, view)
-
-    @Slot(object)
-    def _on_picture(self, picture: PictureData) -> None:
-        self.state = replace(self.state, picture=picture)
-        self.picture_changed.emit()
-        self.state_changed.emit()
-
-    @Slot(object)
-    def _on_maps(self, maps: Maps) -> None:
-        result_id, probability, heatmaps = maps
-        result = self.state.result
-        if result is None or result.id != result_id:
-            return
-        layer = self.state.layer if self.state.layer in heatmaps else result.heat_layer
-        self.state = replace(self.state, probability=probability, heatmaps=heatmaps, layer=layer)
-        self.state_changed.emit()
-        if self.state.image is not None:
-            self.loader.count_areas(self.state.image, probability)
-        self._rest.start()
-        if self.state.heat:
-            self._need_heat()
-
-    @Slot(object, object)
-    def _on_areas(self, probability: ScoreMap, areas: Any) -> None:
-        if self.state.probability is probability:
-            self.state = replace(self.state, areas=areas)
-            self.state_changed.emit()
-
-    @Slot(object, float, int)
-    def _on_places(self, probability: ScoreMap, threshold: float, places: int) -> None:
-        if self.state.threshold == threshold and self.state.probability is probability:
-            self.state = replace(self.state, places=places)
-            self.state_changed.emit()
-
-    @Slot()
-    def _count_places(self) -> None:
-        """Count the mask's places at the threshold where the slider rests."""
-        state = self.state
-        if state.image is not None and state.probability is not None:
-            self.loader.count_places(state.image, state.probability, state.threshold)
-
-    # how it is shown
+            self._submit(self._store, lambda *_: self._handle.get().cases.case(detail.case.id), self.room.reload)
 
     def show(self, **changes: Any) -> None:
-        """Change how the result is shown: threshold, mask, fill, heat, layer, colormap, opacity."""
-        self.state = replace(self.state, **changes)
-        if "threshold" in changes:
-            self.state = replace(self.state, places=None)
-            self._rest.start()
-        if changes.get("heat") or "layer" in changes:
-            self._need_heat()
-        self.state_changed.emit()
+        """Change how results are shown; see :meth:`ReadingRoom.show`."""
+        self.room.show(**changes)
 
-    def _need_heat(self) -> None:
-        """Have the heat map made that is asked for but not there."""
-        image, result = self.state.image, self.state.result
-        if image is None or result is None or result.status != "analysed":
-            return
-        layer = self.state.layer if self.state.layer in result.explainable else result.heat_layer
-        if not layer or layer in self.state.heatmaps or (result.id, layer) in self._explaining:
+    @Slot(object, str)
+    def _make_heat(self, image: ImageRow, layer: str) -> None:
+        """Have a heat map made that is asked for but not there."""
+        result = image.result
+        if result is None or (result.id, layer) in self._explaining:
             return
         self._explaining.add((result.id, layer))
 
@@ -251,9 +200,7 @@ class Desk(QObject):
             return self._handle.get().explain_image(image, layer, progress, cancel)
 
         def done(maps: dict[str, ScoreMap]) -> None:
-            if self.state.result is not None and self.state.result.id == result.id:
-                self.state = replace(self.state, heatmaps={**self.state.heatmaps, **maps}, layer=layer)
-                self.state_changed.emit()
+            self.room.add_heat(image, result.id, layer, maps)
 
         def ended() -> None:
             self._explaining.discard((result.id, layer))
@@ -342,7 +289,7 @@ class Desk(QObject):
         def done(saved: CaseDetail) -> None:
             if self.case_id == case_id:
                 self.undoable = value is not None
-            self._on_reloaded(saved)
+            self.room.reload(saved)
             self.row_changed.emit(saved.case)
 
         self._submit(self._store, work, done)
@@ -358,13 +305,6 @@ class Desk(QObject):
         ended: Callable[[], None] | None = None,
     ) -> Job:
         return runner.submit(work, done, self._failed, progress, ended)
-
-    @Slot(object)
-    def _on_load_failed(self, error: Exception) -> None:
-        if self.state.picture is None:
-            self.state = replace(self.state, problem=str(error))
-            self.picture_changed.emit()
-        self._failed(error)
 
     @Slot(object)
     def _failed(self, error: Exception) -> None:
@@ -390,3 +330,11 @@ class Desk(QObject):
         if not busy:
             self.progressed.emit(None)
         self.state_changed.emit()
+
+
+def first_hung(opened: Opened) -> tuple[ImageRow, ...]:
+    """The images of the first step of a case."""
+    steps, _ = opened.hung()
+    slots = steps[0].slots if steps else ()
+    images = {image.id: image for image in opened.images}
+    return tuple(images[slot.image_id] for slot in slots if slot.image_id is not None)

@@ -1,54 +1,81 @@
-"""Loading what the canvas and the panels need of one image, outside the window's thread."""
+"""Loading what the light box and the panels need of images, outside the window's thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
-from pathview.geometry import Region, Size
+from pathview.geometry import Region, Size, SpacingMm
 from pathview.gui.job_runner import Job, JobRunner
+from pathview.gui.picture_cache import PictureCache
 from pathview.gui.session_handle import SessionHandle
 from pathview.gui.viewer.picture import View
-from pathview.images.digest import require_unchanged
-from pathview.images.pyramid import PictureData, load_picture, load_region
+from pathview.images.digest import fingerprint, require_unchanged
+from pathview.images.formats import open_image
+from pathview.images.pyramid import Patch, PictureData, load_picture, load_region
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.results.mask import area_curve, measure
+from pathview.results.findings import Finding, findings
+from pathview.results.mask import area_curve
 from pathview.results.result import ScoreMap
 from pathview.review.case import ImageRow, ResultRow
 from pathview.settings import Settings
 
+if TYPE_CHECKING:  # the window starts without DICOM's library
+    from pathview.images.graphics import Graphics
+    from pathview.images.slab import Slab, SlabMode
+
 _DETAIL_MARGIN = 0.25
-Maps = tuple[int, ScoreMap, dict[str, ScoreMap]]
+
+
+class Maps(NamedTuple):
+    """The stored maps of a result."""
+
+    image_id: int
+    result_id: int
+    probability: ScoreMap
+    heatmaps: dict[str, ScoreMap]
 
 
 class ImageLoader(QObject):
-    """Loads for one image at a time; :meth:`drop` forgets whatever is under way for the one before."""
+    """Loads for the images of one case; :meth:`drop` forgets whatever is under way."""
 
-    picture_loaded = Signal(object)
-    """A :class:`PictureData`."""
+    picture_loaded = Signal(int, object)
+    """Image id and a :class:`PictureData`."""
     maps_loaded = Signal(object)
-    """Id of the result, its probability map, and its heat maps by layer."""
-    areas_counted = Signal(object, object)
-    """A probability map and its areas; see :func:`pathview.results.mask.area_curve`."""
-    places_counted = Signal(object, float, int)
-    """A probability map, a threshold, and how many components its mask has there."""
-    detail_loaded = Signal(object)
-    """A :class:`Patch`."""
-    failed = Signal(object)
+    """A :class:`Maps`."""
+    areas_counted = Signal(int, object, object)
+    """Image id, a probability map and its areas; see :func:`pathview.results.mask.area_curve`."""
+    findings_found = Signal(int, object, float, object)
+    """Image id, a probability map, a threshold, and the findings there."""
+    graphics_loaded = Signal(int, object)
+    slab_loaded = Signal(int, object)
+    """Image id and a :class:`pathview.images.slab.Slab`."""
+    detail_loaded = Signal(int, object)
+    """Image id and a :class:`Patch`."""
+    failed = Signal(int, object)
+    """Image id and the error."""
 
     def __init__(
-        self, handle: SessionHandle, reading: JobRunner, store: JobRunner, parent: QObject | None = None
+        self,
+        handle: SessionHandle,
+        reading: JobRunner,
+        store: JobRunner,
+        cache: PictureCache,
+        parent: QObject | None = None,
     ) -> None:
         """Open images by one runner, read maps by another."""
         super().__init__(parent)
         self._handle = handle
         self._reading = reading
         self._store = store
+        self._cache = cache
         self._jobs: list[Job] = []
         self._detail: Job | None = None
+        self._slab: Job | None = None
 
     def drop(self) -> None:
         """Cancel what is under way; nothing of it is reported any more."""
@@ -57,44 +84,68 @@ class ImageLoader(QObject):
         self._jobs.clear()
 
     def load_picture(self, image: ImageRow) -> None:
-        """Open an image."""
+        """Show an image: at once where it is still here (and then see whether its file is), else when it is read."""
+        kept = self._cache.get(image)
+        if kept is not None:
+            self.picture_loaded.emit(image.id, kept)
+            self._submit(image, check_unchanged, None)
+        else:
+            self._submit(image, load_unchanged, partial(self._keep, image, wanted=True))
 
-        def work(progress: ProgressSink, cancel: CancelToken) -> Any:
-            session = self._handle.get()
-            return session.opener.run(load_unchanged, image, session.settings, progress=progress, cancel=cancel)
+    def prefetch(self, images: Iterable[ImageRow]) -> None:
+        """Read images that will be wanted next; what goes wrong is told when they are."""
+        for image in images:
+            if self._cache.get(image) is None and "size" in image.info:
+                self._submit(image, load_unchanged, partial(self._keep, image, wanted=False), quiet=True)
 
-        self._submit(self._reading, work, self.picture_loaded.emit)
+    def _keep(self, image: ImageRow, picture: PictureData, wanted: bool) -> None:
+        self._cache.put(image, picture)
+        if wanted:
+            self.picture_loaded.emit(image.id, picture)
 
-    def load_maps(self, result: ResultRow) -> None:
+    def load_maps(self, image_id: int, result: ResultRow) -> None:
         """Read the maps of a result."""
 
         def work(*_: Any) -> Maps:
             cases = self._handle.get().cases
-            return result.id, cases.map(result.id), {layer: cases.map(result.id, layer) for layer in result.layers}
+            heat = {layer: cases.map(result.id, layer) for layer in result.layers}
+            return Maps(image_id, result.id, cases.map(result.id), heat)
 
-        self._submit(self._store, work, self.maps_loaded.emit)
+        self._jobs.append(self._store.submit(work, self.maps_loaded.emit, lambda e: self.failed.emit(image_id, e)))
 
     def count_areas(self, image: ImageRow, probability: ScoreMap) -> None:
         """Find the mask's area at every threshold."""
 
-        def work(_: ProgressSink, cancel: CancelToken) -> Any:
-            return self._handle.get().opener.run(areas_of, probability, size_of(image), cancel=cancel)
-
         def done(areas: npt.NDArray[Any]) -> None:
-            self.areas_counted.emit(probability, areas)
+            self.areas_counted.emit(image.id, probability, areas)
 
-        self._submit(self._reading, work, done)
+        self._submit(image, areas_of, done, probability)
 
-    def count_places(self, image: ImageRow, probability: ScoreMap, threshold: float) -> None:
-        """Find how many components the mask has at a threshold."""
+    def find(self, image: ImageRow, probability: ScoreMap, threshold: float) -> None:
+        """Find the places of a mask at a threshold."""
 
-        def work(_: ProgressSink, cancel: CancelToken) -> Any:
-            return self._handle.get().opener.run(places_of, probability, threshold, size_of(image), cancel=cancel)
+        def done(found: tuple[Finding, ...]) -> None:
+            self.findings_found.emit(image.id, probability, threshold, found)
 
-        def done(places: int) -> None:
-            self.places_counted.emit(probability, threshold, places)
+        self._submit(image, findings_of, done, probability, threshold)
 
-        self._submit(self._reading, work, done)
+    def load_graphics(self, image: ImageRow) -> None:
+        """Read a file's overlays and shutter."""
+
+        def done(found: Graphics) -> None:
+            self.graphics_loaded.emit(image.id, found)
+
+        self._submit(image, graphics_of, done)
+
+    def load_slab(self, image: ImageRow, center: int, thickness: int, mode: SlabMode, downsample: float) -> None:
+        """Read frames of a multi-frame image; the last wish wins."""
+
+        def done(found: Slab) -> None:
+            self.slab_loaded.emit(image.id, found)
+
+        if self._slab is not None:
+            self._slab.cancel()
+        self._slab = self._submit(image, slab_of, done, center, thickness, mode, downsample)
 
     def load_detail(self, image: ImageRow, picture: PictureData, view: View) -> None:
         """Read what the screen shows of a large image, and a margin around it; the last view wins."""
@@ -110,18 +161,27 @@ class ImageLoader(QObject):
         if self._detail is not None:
             self._detail.cancel()
 
-        def work(_: ProgressSink, cancel: CancelToken) -> Any:
-            session, downsample = self._handle.get(), max(1.0, 1 / view.scale)
-            return session.opener.run(
-                load_region, image.path, session.settings, image.mpp_um, region, downsample, cancel=cancel
-            )
+        def done(patch: Patch) -> None:
+            self.detail_loaded.emit(image.id, patch)
 
-        self._detail = self._submit(self._reading, work, self.detail_loaded.emit)
+        self._detail = self._submit(image, detail_of, done, region, max(1.0, 1 / view.scale))
 
     def _submit(
-        self, runner: JobRunner, work: Callable[[ProgressSink, CancelToken], Any], done: Callable[[Any], None]
+        self,
+        image: ImageRow,
+        function: Callable[..., Any],
+        done: Callable[[Any], None] | None,
+        *args: Any,
+        quiet: bool = False,
     ) -> Job:
-        job = runner.submit(work, done, self.failed.emit)
+        """Have ``function(image, settings, *args, progress, cancel)`` done by the reading child."""
+
+        def work(_: ProgressSink, cancel: CancelToken) -> Any:
+            session = self._handle.get()
+            return session.opener.run(function, image, session.settings, *args, cancel=cancel)
+
+        failed = None if quiet else lambda error: self.failed.emit(image.id, error)
+        job = self._reading.submit(work, done, failed)
         self._jobs.append(job)
         return job
 
@@ -129,7 +189,14 @@ class ImageLoader(QObject):
 def load_unchanged(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> PictureData:
     """The picture of a stored image, if its file is still the one that was added (a job)."""
     require_unchanged(image.path, image.fingerprint)
-    return load_picture(image.path, settings, image.mpp_um, 0, progress, cancel)
+    return load_picture(image.path, settings, image.mpp_um, None, progress, cancel)
+
+
+def check_unchanged(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> None:
+    """Refuse a file that has gone or was replaced (a job)."""
+    if not fingerprint(image.path):
+        open_image(image.path, settings).close()  # tells why it cannot be read
+    require_unchanged(image.path, image.fingerprint)
 
 
 def size_of(image: ImageRow) -> Size:
@@ -138,11 +205,63 @@ def size_of(image: ImageRow) -> Size:
     return Size(width, height)
 
 
-def areas_of(probability: ScoreMap, size: Size, progress: ProgressSink, cancel: CancelToken) -> npt.NDArray[Any]:
+def spacing_of(image: ImageRow) -> SpacingMm | None:
+    """The pixel spacing of a stored image: as stated by the reader, else as its file says."""
+    if image.mpp_um is not None:
+        return SpacingMm.from_mpp(image.mpp_um)
+    pair = image.info.get("spacing_mm")
+    return SpacingMm(*pair) if pair else None
+
+
+def areas_of(
+    image: ImageRow, settings: Settings, probability: ScoreMap, progress: ProgressSink, cancel: CancelToken
+) -> npt.NDArray[Any]:
     """The mask's area at every threshold (a job)."""
-    return area_curve(probability, size, cancel)
+    return area_curve(probability, size_of(image), cancel)
 
 
-def places_of(probability: ScoreMap, threshold: float, size: Size, progress: ProgressSink, cancel: CancelToken) -> int:
-    """How many components the mask has (a job)."""
-    return len(measure(probability, threshold, size, None, cancel=cancel).components)
+def findings_of(
+    image: ImageRow,
+    settings: Settings,
+    probability: ScoreMap,
+    threshold: float,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> tuple[Finding, ...]:
+    """The places of a mask (a job)."""
+    return findings(probability, threshold, size_of(image), spacing_of(image), cancel)
+
+
+def detail_of(
+    image: ImageRow,
+    settings: Settings,
+    region: Region,
+    downsample: float,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> Patch:
+    """A region of a large image (a job)."""
+    return load_region(image.path, settings, image.mpp_um, region, downsample, progress, cancel)
+
+
+def graphics_of(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Graphics:
+    """A file's overlays and shutter (a job)."""
+    from pathview.images.graphics import load_graphics
+
+    return load_graphics(image.path, settings, progress, cancel)
+
+
+def slab_of(
+    image: ImageRow,
+    settings: Settings,
+    center: int,
+    thickness: int,
+    mode: SlabMode,
+    downsample: float,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> Slab:
+    """Frames of a multi-frame image (a job)."""
+    from pathview.images.slab import load_slab
+
+    return load_slab(image.path, settings, center, thickness, mode, downsample, progress, cancel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from PySide6.QtCore import QByteArray, QSize, Qt, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QLabel,
     QMainWindow,
     QMessageBox,
@@ -23,17 +22,19 @@ from PySide6.QtWidgets import (
 
 from pathview import __version__
 from pathview.gui import theme as themes
-from pathview.gui.actions import build_actions
+from pathview.gui.actions import build_actions, set_keys
 from pathview.gui.desk import Desk
+from pathview.gui.handlers import handlers
+from pathview.gui.opening import Opening
 from pathview.gui.panels.ai_panel import AiPanel
 from pathview.gui.panels.decision_panel import DecisionPanel
-from pathview.gui.panels.notices import Banner, EmptyState, KeyboardHelp
+from pathview.gui.panels.notices import Banner, EmptyState
 from pathview.gui.panels.progress import ProgressLine
+from pathview.gui.panels.study_panel import StudyPanel
 from pathview.gui.panels.worklist import PAGE, WorklistPanel
 from pathview.gui.preferences import Preferences
-from pathview.gui.recent import RecentMenu
+from pathview.gui.reading import Reading
 from pathview.gui.viewer.viewer import Viewer
-from pathview.images.formats import SUFFIXES
 from pathview.review.case import CaseRow, DecisionValue
 from pathview.settings import INVESTIGATIONAL, Settings
 
@@ -54,7 +55,7 @@ class MainWindow(QMainWindow):
         """Build all parts and connect them."""
         super().__init__()
         self.desk = desk
-        self._preferences = preferences
+        self.preferences = preferences
         self._settings = settings
         self.failed = False
         application = QApplication.instance()
@@ -65,17 +66,19 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"PathView  ·  {INVESTIGATIONAL}")
         self.setAcceptDrops(True)
         self.worklist = WorklistPanel(theme)
+        self.study = StudyPanel(theme)
         self.viewer = Viewer()
         self.ai = AiPanel(theme)
         self.decision = DecisionPanel()
         self.banner = Banner()
         self.empty = EmptyState()
+        self.reading = Reading(desk, self.viewer, self.study, preferences, self)
         self._lay_out()
-        self.actions_by_id: dict[str, QAction] = build_actions(self, self._handlers())
-        self._recent = RecentMenu(self.actions_by_id["quit"], self)
-        self._recent.fill(preferences.recent())
+        self.actions_by_id: dict[str, QAction] = build_actions(self, handlers(self), preferences.keys)
+        self.opening = Opening(self, self.actions_by_id["quit"], preferences)
         self._connect()
         self._restore()
+        self.reading.follow(self.actions_by_id)
         self._show_state()
 
     # parts
@@ -100,13 +103,19 @@ class MainWindow(QMainWindow):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side.addWidget(scroll, 1)
         side.addWidget(self.decision)
+        left = QSplitter(Qt.Orientation.Vertical)
+        left.addWidget(self.worklist)
+        left.addWidget(self.study)
+        left.setChildrenCollapsible(False)
+        left.setSizes([500, 420])
+        self._left = left
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (self.worklist, middle, right):
+        for widget in (left, middle, right):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setCollapsible(1, False)
         self._splitter.setSizes([300, 1100, 330])
-        self.worklist.setMinimumWidth(230)
+        left.setMinimumWidth(250)
         right.setMinimumWidth(300)
         self.setCentralWidget(self._splitter)
         self.progress = ProgressLine()
@@ -118,48 +127,9 @@ class MainWindow(QMainWindow):
         self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.worklist.list.setFocus()
 
-    def _handlers(self) -> dict[str, Callable[..., object]]:
-        canvas = self.viewer.canvas
-        return {
-            "open_files": self._ask_files,
-            "open_folder": self._ask_folder,
-            "quit": self.close,
-            "next_case": lambda: self.worklist.step(1),
-            "previous_case": lambda: self.worklist.step(-1),
-            "next_image": lambda: self.desk.choose_image(self.desk.state.index + 1),
-            "previous_image": lambda: self.desk.choose_image(self.desk.state.index - 1),
-            "decide_positive": lambda: self._decide("positive"),
-            "decide_negative": lambda: self._decide("negative"),
-            "decide_cant_tell": lambda: self._decide("cant_tell"),
-            "undo_decision": self._undo,
-            "focus_note": self.decision.note.setFocus,
-            "analyse_case": self._analyse_case,
-            "analyse_selection": self._analyse_selection,
-            "analyse_all": self.desk.analyse_new,
-            "fine_map": self.desk.use_fine_maps,
-            "cancel": self._leave_or_cancel,
-            "fit": canvas.fit,
-            "one_to_one": canvas.one_to_one,
-            "zoom_in": lambda: canvas.zoom(1.25),
-            "zoom_out": lambda: canvas.zoom(0.8),
-            "next_voi": self.viewer.next_voi,
-            "reset_window": self.viewer.reset_window,
-            "invert": self.viewer.invert,
-            "mask": lambda on: self.desk.show(mask=on),
-            "fill": lambda on: self.desk.show(fill=on),
-            "heat": lambda on: self.desk.show(heat=on),
-            "threshold_down": lambda: self.ai.step_threshold(-0.02),
-            "threshold_up": lambda: self.ai.step_threshold(0.02),
-            "theme": self._switch_theme,
-            "keys": lambda: KeyboardHelp(self).exec(),
-            "about": self._about,
-        }
-
     def _connect(self) -> None:
         desk, worklist, ai = self.desk, self.worklist, self.ai
         desk.state_changed.connect(self._show_state)
-        desk.picture_changed.connect(self._show_picture)
-        desk.loader.detail_loaded.connect(self.viewer.canvas.add_detail)
         desk.intake.worklist_ready.connect(self._show_worklist)
         desk.intake.page_ready.connect(worklist.model.append)
         desk.intake.added.connect(self._on_added)
@@ -173,25 +143,27 @@ class MainWindow(QMainWindow):
         worklist.case_chosen.connect(self._open_case)
         worklist.query_changed.connect(self.refresh)
         worklist.more_wanted.connect(self._load_page)
-        worklist.analyse_selection.connect(self._analyse_selection)
+        worklist.analyse_selection.connect(self.analyse_selection)
         worklist.analyse_all.connect(desk.analyse_new)
-        self.viewer.image_chosen.connect(desk.choose_image)
-        self.viewer.detail_wanted.connect(desk.want_detail)
         ai.display_changed.connect(self._change_display)
         ai.choice.chosen.connect(self._choose_model)
         desk.models_ready.connect(self._on_models)
         ai.mask_toggled.connect(self.actions_by_id["mask"].setChecked)
         ai.fill_toggled.connect(self.actions_by_id["fill"].setChecked)
         ai.heat_toggled.connect(self.actions_by_id["heat"].setChecked)
-        ai.analyse_asked.connect(self._analyse_case)
+        ai.analyse_asked.connect(self.analyse_case)
         ai.pixel_size_stated.connect(desk.state_pixel_size)
-        self.decision.decided.connect(self._decide)
-        self.decision.undone.connect(self._undo)
+        self.decision.decided.connect(self.decide)
+        self.decision.undone.connect(self.undo)
         self.progress.cancelled.connect(desk.cancel)
-        self._recent.chosen.connect(self._open_recent)
-        self.empty.open_files.connect(self._ask_files)
-        self.empty.open_folder.connect(self._ask_folder)
-        self.empty.open_recent.connect(self._open_recent)
+        self.opening.asked.connect(desk.intake.add)
+        self.empty.open_files.connect(self.opening.ask_files)
+        self.empty.open_folder.connect(self.opening.ask_folder)
+        self.empty.open_recent.connect(self.opening.open_path)
+        desk.room.settled.connect(self._prefetch)
+        self.reading.said.connect(self.banner.say)
+        self.reading.notices.connect(self._notice)
+        self.preferences.changed.connect(self._on_preferences)
         self.empty.open_samples.connect(desk.intake.add_samples)
 
     # what the desk says
@@ -212,20 +184,29 @@ class MainWindow(QMainWindow):
         self.ai.show_area(state.area_px, spacing.pixel_area_mm2 if spacing else None, state.places)
         self.ai.show_switches(state.mask, state.fill, state.heat)
         self.ai.show_heat(state.heatmaps.get(state.layer) if state.heat else None, state.heat and desk.explaining)
-        self.decision.show_case(state.detail, desk.undoable, state.problem is None)
-        if state.detail is not None:
-            self.viewer.strip.show_images(state.detail.images, state.index)
-        if picture is not None:
-            self.viewer.canvas.set_overlay(state.overlay)
+        self.decision.show_case(state.detail, desk.undoable, not state.hung or not self._all_failed())
+
+    def _all_failed(self) -> bool:
+        """Whether nothing that hangs can be shown."""
+        state = self.desk.state
+        return all(state.view_of(image.id).problem is not None for image in state.hung)
+
+    @Slot(str)
+    def _notice(self, words: str) -> None:
+        if not self.banner.text:
+            self.banner.say(words)
+
+    @Slot(str)
+    def _on_preferences(self, what: str) -> None:
+        if what == "keys":
+            set_keys(self.actions_by_id, self.preferences.keys)
 
     @Slot()
-    def _show_picture(self) -> None:
-        state = self.desk.state
-        message = state.problem or ("Opening ..." if state.image is not None else "")
-        self.viewer.set_picture(state.picture, state.image.title if state.image else "", message)
-        self.actions_by_id["invert"].setChecked(False)
-        if state.picture is not None and state.picture.info.notices and not self.banner.text:
-            self.banner.say("  ".join(state.picture.info.notices))
+    def _prefetch(self) -> None:
+        """Read what the reader will want next while they look."""
+        following = self.worklist.following()
+        if following is not None:
+            self.desk.prefetch(following)
 
     @Slot(object, int)
     def _show_worklist(self, rows: list[CaseRow], total: int) -> None:
@@ -233,7 +214,7 @@ class MainWindow(QMainWindow):
         empty = total == 0 and not self.worklist.search
         self._stack.setCurrentIndex(0 if empty else 1)
         if empty:
-            self.empty.show_recent(self._preferences.recent())
+            self.empty.show_recent(self.preferences.recent())
         elif self.desk.case_id is None and rows and not self.desk.intake.adding:
             self.worklist.choose(rows[0].id)
 
@@ -278,10 +259,11 @@ class MainWindow(QMainWindow):
         self.desk.open_case(case_id)
 
     @Slot(str)
-    def _decide(self, value: DecisionValue) -> None:
+    def decide(self, value: DecisionValue) -> None:
+        """Decide on the case that is shown."""
         if self.desk.opening:
             return
-        if value == "cant_tell" or self.desk.state.picture is not None:
+        if value == "cant_tell" or self.desk.state.any_picture:
             if self.banner.text == _NO_PICTURE:
                 self.banner.hide()
             self.desk.decide(value, self.decision.note.toPlainText().strip())
@@ -290,7 +272,8 @@ class MainWindow(QMainWindow):
             self._show_state()
 
     @Slot()
-    def _undo(self) -> None:
+    def undo(self) -> None:
+        """Take the last decision back."""
         if self.desk.opening:
             return
         if self.desk.undoable:
@@ -299,12 +282,14 @@ class MainWindow(QMainWindow):
             self.banner.say("Undo ends when you go to another case; to change a decision later, decide again.")
 
     @Slot()
-    def _analyse_case(self) -> None:
+    def analyse_case(self) -> None:
+        """Analyse the case that is shown."""
         if self.desk.state.detail is not None:
             self.desk.analyse([self.desk.state.detail.case.id])
 
     @Slot()
-    def _analyse_selection(self) -> None:
+    def analyse_selection(self) -> None:
+        """Analyse the cases that are selected."""
         self.desk.analyse(self.worklist.selected_ids())
 
     @Slot(str)
@@ -323,35 +308,20 @@ class MainWindow(QMainWindow):
         self.desk.show(**changes)
 
     @Slot()
-    def _leave_or_cancel(self) -> None:
-        """Leave the note, so that keys decide again; elsewhere stop what runs."""
+    def leave_or_cancel(self) -> None:
+        """Leave the note or the tool, so that keys and mouse do again what they did; elsewhere stop what runs."""
         if self.decision.note.hasFocus():
             self.worklist.list.setFocus()
+        elif self.viewer.canvas.drawing.key(Qt.Key.Key_Escape):
+            return
+        elif not self.actions_by_id["tool_look"].isChecked():
+            self.actions_by_id["tool_look"].setChecked(True)
         else:
             self.desk.cancel()
 
     def open_paths(self, paths: list[Path]) -> None:
         """Add images to the worklist and open the first of them."""
-        self._preferences.add_recent(paths)
-        self._recent.fill(self._preferences.recent())
-        self.desk.intake.add(paths)
-
-    @Slot()
-    def _ask_files(self) -> None:
-        endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
-        names, _ = QFileDialog.getOpenFileNames(self, "Open images", "", f"Images ({endings});;All files (*)")
-        if names:
-            self.open_paths([Path(name) for name in names])
-
-    @Slot()
-    def _ask_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Open a folder of images")
-        if name:
-            self.open_paths([Path(name)])
-
-    @Slot(str)
-    def _open_recent(self, path: str) -> None:
-        self.open_paths([Path(path)])
+        self.opening.open(paths)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
@@ -360,24 +330,24 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.open_paths(paths)
+        self.opening.drop(event)
 
     # the frame
 
     @Slot()
-    def _switch_theme(self) -> None:
+    def switch_theme(self) -> None:
+        """Dark or light."""
         self.theme_name = "light" if self.theme_name == "dark" else "dark"
-        self._preferences.store.setValue("theme", self.theme_name)
+        self.preferences.store.setValue("theme", self.theme_name)
         theme = themes.apply(self._application, self.theme_name, self._settings)
         self.worklist.set_theme(theme)
         self.ai.set_theme(theme)
+        self.study.theme = theme
         self._show_state()
 
     @Slot()
-    def _about(self) -> None:
+    def about(self) -> None:
+        """Say what the program is."""
         words = (
             f"<b>PathView {__version__}</b><p>{INVESTIGATIONAL}.</p>"
             "<p>A second reader for breast imaging: a mask, a place, and an honest "
@@ -387,17 +357,21 @@ class MainWindow(QMainWindow):
         QMessageBox.about(self, "About PathView", words)
 
     def _restore(self) -> None:
-        geometry, splitter = (self._preferences.store.value(key) for key in ("geometry", "splitter"))
+        kept = self.preferences.store
+        geometry, splitter, left = (kept.value(key) for key in ("geometry", "splitter", "left"))
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
         else:
             self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
         if isinstance(splitter, QByteArray):
             self._splitter.restoreState(splitter)
+        if isinstance(left, QByteArray):
+            self._left.restoreState(left)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the frame, end the threads and the children."""
-        self._preferences.store.setValue("geometry", self.saveGeometry())
-        self._preferences.store.setValue("splitter", self._splitter.saveState())
+        self.preferences.store.setValue("geometry", self.saveGeometry())
+        self.preferences.store.setValue("splitter", self._splitter.saveState())
+        self.preferences.store.setValue("left", self._left.saveState())
         self.desk.close()
         super().closeEvent(event)

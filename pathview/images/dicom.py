@@ -23,7 +23,9 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size
-from pathview.images import codecs, dicom_header
+from pathview.images import codecs, dicom_header, dicom_view
+from pathview.images.captions import Captions, view_lines
+from pathview.images.dicom_captions import dicom_captions
 from pathview.images.intensity import GrayScale
 from pathview.images.pseudonym import pseudonym
 from pathview.images.source import DECODE_FAILURES, ImageInfo, Level, Pixels
@@ -150,9 +152,10 @@ def _info(path: Path, dataset: Dataset, bits: int) -> ImageInfo:
     modality = dicom_header.text(dataset, "Modality")
     spacing, source = dicom_header.spacing(dataset)
     for_processing = dicom_header.text(dataset, "PresentationIntentType") == "FOR PROCESSING"
-    notices = []
+    seen = dicom_view.breast_view(dataset)
+    notices = list(seen.notices)
     if for_processing:
-        notices.append("For Processing: raw detector values, not meant for reading.")
+        notices.insert(0, "For Processing: raw detector values, not meant for reading.")
     if spacing is None:
         notices.append("The file states no pixel spacing, so lengths and areas are in pixels.")
     return ImageInfo(
@@ -165,14 +168,25 @@ def _info(path: Path, dataset: Dataset, bits: int) -> ImageInfo:
         photometric=photometric,
         kind="histology" if modality == "SM" else "mammogram",
         modality=modality,
-        laterality=dicom_header.laterality(dataset),
-        view=dicom_header.view(dataset),
+        laterality=seen.laterality,
+        view=seen.view,
         spacing=spacing,
         spacing_source=source,
         patient_key=pseudonym(
             "patient", dicom_header.text(dataset, "IssuerOfPatientID"), dicom_header.text(dataset, "PatientID")
         ),
         study_key=pseudonym("study", dicom_header.text(dataset, "StudyInstanceUID")),
+        series_key=pseudonym("series", dicom_header.text(dataset, "SeriesInstanceUID")),
+        instance_key=pseudonym("instance", dicom_header.text(dataset, "SOPInstanceUID")),
+        study_date=dicom_header.date(dataset, "StudyDate"),
+        acquired=dicom_header.acquired(dataset),
+        modifiers=seen.modifiers,
+        implant=seen.implant,
+        acquisition=seen.acquisition,
+        turn=seen.turn,
+        chest_wall=seen.chest_wall,
+        overlays=dicom_header.has_overlays(dataset),
+        shutter=dicom_header.has_shutter(dataset),
         for_processing=for_processing,
         phantom=dicom_header.is_phantom(dataset),
         notices=tuple(notices),
@@ -205,6 +219,14 @@ class DicomImage:
             return scale
         return scale.with_range_of(self.read_region(Region.whole(self.info.size), frame=frame))
 
+    def captions(self) -> Captions:
+        """See :func:`pathview.images.captions.captions_of`; what the header garbles is left out."""
+        try:
+            with _quiet(self.path):
+                return dicom_captions(self.dataset, self.info)
+        except ImageError:
+            return Captions(view=view_lines(self.info))
+
     def close(self) -> None:
         """Let pixels and header go."""
         self._kept = None
@@ -229,9 +251,17 @@ class DicomImage:
                 f"{self.path.name} cannot be decoded ({self.syntax.name}): its pixels are damaged."
             ) from error
         if self.info.is_color:
-            return _rgb8(pixels)
+            with _quiet(self.path):
+                return _rgb8(pixels, self._color_bits())
         with _quiet(self.path):
             return self._used_bits(pixels, compressed=bool(meta.get("bits_allocated") != self.dataset.BitsAllocated))
+
+    def _color_bits(self) -> int:
+        """Bits of one colour's samples; those of a palette stand in its descriptor (PS3.3 C.7.6.3.1.5)."""
+        palette = dicom_header.numbers(self.dataset, "RedPaletteColorLookupTableDescriptor")
+        if self.info.photometric == "PALETTE COLOR" and len(palette) == 3:
+            return int(palette[2])
+        return int(self.dataset.get("BitsStored") or 16)
 
     def _used_bits(self, pixels: Pixels, compressed: bool) -> Pixels:
         """Only the stored bits of each cell, sign-extended; High Bit need not be Bits Stored - 1.
@@ -251,8 +281,9 @@ class DicomImage:
         return np.asarray(used, np.uint8 if allocated == 8 else np.uint16)
 
 
-def _rgb8(pixels: Pixels) -> Pixels:
+def _rgb8(pixels: Pixels, bits: int) -> Pixels:
+    """Colours of ``bits`` bits as 8; some writers say 16 of colours that are all below 256."""
     if pixels.dtype == np.uint8:
         return pixels
-    top = int(pixels.max()) if pixels.size else 0
-    return (pixels >> max(0, top.bit_length() - 8)).astype(np.uint8)
+    top = int(pixels.max()).bit_length() if pixels.size else 0
+    return (pixels >> max(0, (8 if top <= 8 else max(bits, top)) - 8)).astype(np.uint8)

@@ -1,42 +1,24 @@
-"""What a DICOM header says: spacing, laterality, view, grey scale. Tags by keyword, PS3.3 sections named."""
+"""What a DICOM header says: spacing, dates, grey scale. Tags by keyword, PS3.3 sections named."""
 
 from __future__ import annotations
 
+import datetime
 import math
-from collections.abc import Iterable
+import re
 from typing import Any, cast
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 from pathview.geometry import SpacingMm
 from pathview.images.intensity import GrayScale, Lut, Voi, Window, WindowFunction
 from pathview.images.source import SpacingSource
 
-VIEW_CODES = {
-    "399368009": "MLO",
-    "R-10226": "MLO",
-    "399162004": "CC",
-    "R-10242": "CC",
-    "399260004": "ML",
-    "R-10224": "ML",
-    "399352003": "LM",
-    "R-10228": "LM",
-    "399099002": "LMO",
-    "R-10230": "LMO",
-    "399196006": "FB",
-    "R-10244": "FB",
-    "399188001": "SIO",
-    "R-102D0": "SIO",
-    "441555000": "ISO",
-    "R-40AAA": "ISO",
-    "399192008": "XCCL",
-    "R-1024A": "XCCL",
-    "399101009": "XCCM",
-    "R-1024B": "XCCM",
-}
-"""View codes of mammography (PS3.16 CID 4014), of SNOMED CT and the older SNOMED-RT, to the names readers use."""
+_LEAST_SPACING_MM, _MOST_SPACING_MM = 1e-5, 10.0
+"""A pixel outside of these is a slip of the unit or a damaged tag."""
+_MOST_MAGNIFICATION = 10.0
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
@@ -66,7 +48,7 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
 def sequence(dataset: Dataset | None, keyword: str) -> list[Dataset]:
     """Items of a sequence; empty where it is missing."""
     value = dataset.get(keyword) if dataset is not None else None
-    return list(cast("Iterable[Dataset]", value)) if value else []
+    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else []
 
 
 def functional(dataset: Dataset, frame: int, keyword: str) -> Dataset | None:
@@ -79,24 +61,61 @@ def functional(dataset: Dataset, frame: int, keyword: str) -> Dataset | None:
     return None
 
 
-def laterality(dataset: Dataset) -> str | None:
-    """``L`` or ``R``: of the image, else the frame anatomy, else the series (never the file name)."""
-    anatomy = functional(dataset, 0, "FrameAnatomySequence")
-    found = (
-        text(dataset, "ImageLaterality")
-        or (text(anatomy, "FrameLaterality") if anatomy else None)
-        or text(dataset, "Laterality")
+def date(dataset: Dataset, keyword: str) -> str | None:
+    """A date as ISO; None where it is missing or no day of the calendar."""
+    return _day(text(dataset, keyword) or "")
+
+
+def clock(dataset: Dataset, keyword: str) -> str | None:
+    """A time of day as ISO, without parts of a second; None where it is missing or impossible."""
+    return _clock(text(dataset, keyword) or "")
+
+
+def acquired(dataset: Dataset) -> str | None:
+    """ISO date, and time where there is one, of the acquisition, else of the content (PS3.3 C.7.6.1, C.8.31.1)."""
+    moment = re.fullmatch(r"(\d{8})(\d*)(\.\d*)?([+-]\d{4})?", text(dataset, "AcquisitionDateTime") or "")
+    stated = (
+        (date(dataset, "AcquisitionDate"), clock(dataset, "AcquisitionTime")),
+        (_day(moment[1]), _clock(moment[2])) if moment else (None, None),
+        (date(dataset, "ContentDate"), clock(dataset, "ContentTime")),
     )
-    return found if found in ("L", "R") else None
+    day, time = next((pair for pair in stated if pair[0]), (None, None))
+    return f"{day}T{time}" if day and time else day
 
 
-def view(dataset: Dataset) -> str | None:
-    """The view's short name by its code (PS3.3 C.8.11.7), else View Position."""
-    for item in sequence(dataset, "ViewCodeSequence"):
-        name = VIEW_CODES.get(text(item, "CodeValue") or "")
-        if name:
-            return name
-    return text(dataset, "ViewPosition")
+def _day(value: str) -> str | None:
+    found = re.fullmatch(r"(\d{4})\.?(\d\d)\.?(\d\d)", value)
+    try:
+        return datetime.date(*(int(part) for part in found.groups())).isoformat() if found else None
+    except ValueError:
+        return None
+
+
+def _clock(value: str) -> str | None:
+    found = re.fullmatch(r"(\d\d):?(\d\d):?(\d\d)?(\.\d*)?", value)
+    if found is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in found.groups()[:3])
+    # a leap second is allowed (PS3.5 6.2), but not by Python's datetime
+    return f"{hour:02}:{minute:02}:{min(second, 59):02}" if hour < 24 and minute < 60 and second <= 60 else None
+
+
+def magnification(dataset: Dataset) -> float:
+    """Estimated Radiographic Magnification Factor; 1 where it is missing or impossible (PS3.3 C.8.11.5)."""
+    factor = (numbers(dataset, "EstimatedRadiographicMagnificationFactor") or [1.0])[0]
+    return factor if 1.0 <= factor <= _MOST_MAGNIFICATION else 1.0
+
+
+def has_overlays(dataset: Dataset) -> bool:
+    """Whether there are overlay planes (PS3.3 C.9.2): their rows or their data are stated."""
+    groups = range(0x6000, 0x6020, 2)
+    return any((group, element) in dataset for group in groups for element in (0x0010, 0x3000))
+
+
+def has_shutter(dataset: Dataset) -> bool:
+    """Whether there is a display shutter (PS3.3 C.7.6.11), a bitmap's (C.7.6.15) or a frame's (C.7.6.16.2.16)."""
+    places = [place for place in (dataset, functional(dataset, 0, "FrameDisplayShutterSequence")) if place is not None]
+    return any(text(place, keyword) for place in places for keyword in ("ShutterShape", "ShutterOverlayGroup"))
 
 
 def spacing(dataset: Dataset) -> tuple[SpacingMm | None, SpacingSource | None]:
@@ -111,8 +130,7 @@ def spacing(dataset: Dataset) -> tuple[SpacingMm | None, SpacingSource | None]:
     if calibrated and (imager is None or imager != calibrated or "PixelSpacingCalibrationType" in dataset):
         return calibrated, "calibrated"
     if imager:
-        factor = (numbers(dataset, "EstimatedRadiographicMagnificationFactor") or [1.0])[0]
-        factor = factor if factor >= 1.0 else 1.0
+        factor = magnification(dataset)
         return SpacingMm(imager.row / factor, imager.column / factor), "at the detector"
     measures = functional(dataset, 0, "PixelMeasuresSequence")
     if measures is not None and (pair := _pair(measures, "PixelSpacing")):
@@ -124,7 +142,7 @@ def spacing(dataset: Dataset) -> tuple[SpacingMm | None, SpacingSource | None]:
 
 def _pair(dataset: Dataset, keyword: str) -> SpacingMm | None:
     values = numbers(dataset, keyword)
-    if len(values) == 2 and min(values) > 0:
+    if len(values) == 2 and all(_LEAST_SPACING_MM <= value <= _MOST_SPACING_MM for value in values):
         return SpacingMm(values[0], values[1])
     return None
 

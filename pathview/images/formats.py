@@ -12,6 +12,8 @@ from pathview.images.source import ImageSource
 from pathview.settings import Settings
 
 _HEAD = 132
+_DICOMDIR = "DICOMDIR"
+_DICOM_SUFFIXES = (".dcm", ".dicom")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _is_slide(path: Path, head: bytes) -> bool:
 
 
 def _is_dicom(path: Path, head: bytes) -> bool:
-    return head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+    return head[128:132] == b"DICM" or path.suffix.lower() in _DICOM_SUFFIXES
 
 
 def _starts(*magics: bytes) -> Callable[[Path, bytes], bool]:
@@ -72,7 +74,7 @@ SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".sv
 
 FORMATS: tuple[Format, ...] = (
     Format("slide", SLIDE_SUFFIXES, _is_slide, _open_slide),
-    Format("DICOM", (".dcm", ".dicom"), _is_dicom, _open_dicom),
+    Format("DICOM", _DICOM_SUFFIXES, _is_dicom, _open_dicom),
     Format("TIFF", (".tif", ".tiff"), _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _open_tiff),
     Format("PNG", (".png",), _starts(b"\x89PNG"), _open_raster),
     Format("JPEG", (".jpg", ".jpeg"), _starts(b"\xff\xd8"), _open_raster),
@@ -123,12 +125,29 @@ def _opened(path: Path, settings: Settings) -> ImageSource:
     )
 
 
+def images_at(path: Path) -> tuple[list[Path], list[str]]:
+    """What there is to open at a path, and a sentence for each image that is named there but cannot be had.
+
+    Raises:
+        ImageError: the path is a DICOMDIR that cannot be read.
+        OSError: the path is a folder that cannot be read.
+    """
+    if is_dicomdir(path):
+        from pathview.images.dicomdir import images_of
+
+        return images_of(path)
+    found = find_images(path)
+    return found, [] if found else [f"The folder {path.name} holds no image that PathView reads."]
+
+
 def find_images(path: Path) -> list[Path]:
-    """What there is to open at a path: itself, or what a folder holds, sorted.
+    """What there is to open at a path: itself, what a DICOMDIR names, or what a folder holds, sorted.
 
     A folder of IDC patches is one image; any other folder is searched, hidden entries left out. Files
     with a known ending are taken, and those without one that begin as DICOM does.
     """
+    if is_dicomdir(path):
+        return images_at(path)[0]
     if not path.is_dir() or is_patch_folder(path):
         return [path]
     found: list[Path] = []
@@ -142,11 +161,28 @@ def find_images(path: Path) -> list[Path]:
     return found
 
 
+def is_dicomdir(path: Path) -> bool:
+    """Whether a file is the directory of a disc: by its name, else by what it says it is."""
+    if not path.is_file():
+        return False
+    if path.name.upper() == _DICOMDIR:
+        return True
+    if path.suffix.lower() in SUFFIXES.difference(_DICOM_SUFFIXES) or not _begins_as_dicom(path):
+        return False
+    from pathview.images.dicomdir import is_directory_object
+
+    return is_directory_object(path)
+
+
 def _headless_dicom(path: Path) -> bool:
     if path.suffix and not path.suffix[1:].isdigit():
         return False
+    return path.name.upper() != _DICOMDIR and _begins_as_dicom(path)
+
+
+def _begins_as_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD)[128:132] == b"DICM" and path.name.upper() != "DICOMDIR"
+            return file.read(_HEAD)[128:132] == b"DICM"
     except OSError:
         return False

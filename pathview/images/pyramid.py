@@ -5,7 +5,7 @@ The functions here run in the process that opens images; what they return is pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.geometry import Region, Size
+from pathview.geometry import Region, Size, SpacingMm
+from pathview.images.breast import Breast, find_breast
+from pathview.images.captions import Captions, captions_of
 from pathview.images.formats import open_image
 from pathview.images.intensity import GrayScale
 from pathview.images.render import resized
@@ -22,14 +24,14 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.settings import Settings
 
 Shown = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""uint16 [rows, columns]: stored codes less the scale's lowest; or uint8 [rows, columns, 3] RGB."""
+"""uint16 [rows, columns]: stored codes less the scale's lowest; or uint8 [rows, columns, 3] RGB. Turned as it hangs."""
 _SMALLEST_SIDE = 512
 _OVERVIEW_SIDE = 2048
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Pixels that cover a region of level 0."""
+    """Pixels that cover a region of level 0, as shown."""
 
     region: Region
     pixels: Shown
@@ -42,7 +44,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class PictureData:
-    """What a viewer needs of one frame."""
+    """What a viewer needs of one frame, in shown coordinates (see :class:`pathview.geometry.Turn`)."""
 
     info: ImageInfo
     scale: GrayScale | None
@@ -51,35 +53,90 @@ class PictureData:
     """Whole images, finest first. Level 0 itself unless ``partial``."""
     partial: bool
     """Whether finer pixels than ``levels`` have to be read region by region; never for grey, which is held whole."""
+    captions: Captions = field(default_factory=Captions)
+    breast: Breast | None = None
+    """Where the breast is on a mammogram, in stored pixels; None where none was found or looked for."""
+
+    @property
+    def size(self) -> Size:
+        """Level 0 as shown."""
+        return self.info.shown_size
+
+    @property
+    def spacing(self) -> SpacingMm | None:
+        """Pixel spacing as shown."""
+        return self.info.turn.spacing(self.info.spacing) if self.info.spacing is not None else None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its pixels."""
+        return sum(patch.pixels.nbytes for patch in self.levels)
 
 
 def load_picture(
-    path: Path, settings: Settings, mpp_um: float | None, frame: int, progress: ProgressSink, cancel: CancelToken
+    path: Path,
+    settings: Settings,
+    mpp_um: float | None,
+    frame: int | None,
+    progress: ProgressSink,
+    cancel: CancelToken,
 ) -> PictureData:
     """Open an image and make its picture (a job for the engine).
+
+    Args:
+        path: the file or folder.
+        settings: limits.
+        mpp_um: a pixel size that the user stated.
+        frame: 0-based; None: the middle one.
+        progress: gets one step.
+        cancel: is asked between reading and shrinking.
 
     Raises:
         ImageError: it cannot be opened or decoded.
     """
     progress(Progress(0, 2, "opening"))
-    source = _source(path, settings, mpp_um, _version(path))
-    checkpoint(cancel)
-    whole = Region.whole(source.info.size)
-    scale = source.gray_scale(frame)
-    checkpoint(cancel)
-    if scale is None and (len(source.info.levels) > 1 or whole.size.pixels > settings.slide_region_pixels):
-        overview = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(whole.width, whole.height)))
-        level = level_for(source.info, whole.width / overview.width)
-        first = _shown(resized(read_blocks(source, whole, level, settings, cancel), overview), None)
-        return PictureData(source.info, None, frame, (Patch(whole, first),), True)
-    pixels = source.read_region(whole, 0, frame)
-    checkpoint(cancel)
-    levels = [Patch(whole, _shown(pixels, scale))]
+    source = open_image(path, settings, mpp_um)
+    try:
+        checkpoint(cancel)
+        if not is_partial(source.info, settings):
+            return _whole(source, source.info.frames // 2 if frame is None else frame, cancel)
+    finally:
+        source.close()
+    return _overview(_source(path, settings, mpp_um, _version(path)), settings, cancel)
+
+
+def is_partial(info: ImageInfo, settings: Settings) -> bool:
+    """Whether an image is too large to be held whole."""
+    return info.is_color and (len(info.levels) > 1 or info.size.pixels > settings.slide_region_pixels)
+
+
+def halvings(pixels: Shown, whole: Region) -> tuple[Patch, ...]:
+    """An image of level 0 or coarser and its halves, down to a size that any screen shows at once."""
+    levels = [Patch(whole, pixels)]
     while max(levels[-1].pixels.shape[:2]) > _SMALLEST_SIDE:
         rows, columns = levels[-1].pixels.shape[:2]
         half = resized(levels[-1].pixels, Size((columns + 1) // 2, (rows + 1) // 2))
         levels.append(Patch(whole, half))
-    return PictureData(source.info, scale, frame, tuple(levels), False)
+    return tuple(levels)
+
+
+def _whole(source: ImageSource, frame: int, cancel: CancelToken) -> PictureData:
+    info = source.info
+    scale = source.gray_scale(frame)
+    pixels = source.read_region(Region.whole(info.size), 0, frame)
+    checkpoint(cancel)
+    shown = _shown(info.turn.array(pixels), scale)
+    levels = halvings(shown, Region.whole(info.shown_size))
+    breast = find_breast(source, frame) if info.kind == "mammogram" else None
+    return PictureData(info, scale, frame, levels, False, captions_of(source), breast)
+
+
+def _overview(source: ImageSource, settings: Settings, cancel: CancelToken) -> PictureData:
+    whole = Region.whole(source.info.size)
+    overview = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(whole.width, whole.height)))
+    level = level_for(source.info, whole.width / overview.width)
+    first = _shown(resized(read_blocks(source, whole, level, settings, cancel), overview), None)
+    return PictureData(source.info, None, 0, (Patch(whole, first),), True)
 
 
 def load_region(

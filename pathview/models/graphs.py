@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pathview.errors import ModelError
 from pathview.models.keras_backend import KerasNetwork
-from pathview.models.recipe import Recipe
+from pathview.models.recipe import NOT_OF_THE_NETWORK, Recipe
 from pathview.models.weights import Tensors, parameter_count
 from pathview.settings import Settings
 
@@ -114,7 +114,8 @@ def graph_of(recipe: Recipe, form: str, settings: Settings, reference: Callable[
 
 def file_name(recipe: Recipe, form: str) -> str:
     """Of a network's graph, with a hash of all that it is made from."""
-    network, spec = recipe.network.model_dump(mode="json"), recipe.input.model_dump(mode="json")
+    network = recipe.network.model_dump(mode="json")
+    spec = recipe.input.model_dump(mode="json", exclude=set(NOT_OF_THE_NETWORK))
     made_from = [_FORMAT, OPSET, form, recipe.task, len(recipe.classes), recipe.heat_layer, network, spec]
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     return "-".join(part for part in (recipe.network.name, form, digest[:16]) if part) + ".zip"

@@ -10,13 +10,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pathview.errors import RecipeError
-from pathview.images.source import Kind
+from pathview.images.source import Acquisition, Kind
 from pathview.models.networks import NETWORKS, Options
 from pathview.settings import resource_dir
 
 RECIPES = "recipes"
 """Folder of recipe files among the resources."""
 Task = Literal["classification", "segmentation", "cascade"]
+NOT_OF_THE_NETWORK = frozenset({"breast_only", "acquisitions", "modifiers_refused", "for_processing"})
+"""Fields of :class:`InputSpec` that say which images are read and where they may be marked; no network depends on
+them."""
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -55,6 +58,14 @@ class InputSpec(Part):
     channels: Literal[1, 3]
     crop: Literal["none", "breast"] = "none"
     """``breast``: the image is first cut to the bounding box of the breast."""
+    breast_only: bool | None = None
+    """Whether marks outside the breast are left out; where not given, they are where the image is cut to the breast."""
+    acquisitions: tuple[Acquisition, ...] = Field(("2D", "synthesised 2D"), min_length=1)
+    """How a mammogram was taken that it may score."""
+    modifiers_refused: tuple[str, ...] = ("magnification", "spot compression", "specimen")
+    """Views of which it may not score an image, in the words of :attr:`pathview.images.source.ImageInfo.modifiers`."""
+    for_processing: bool = False
+    """Whether it reads images For Processing (raw detector values)."""
     fit: Literal["none", "inside", "stretch"] = "none"
     """``inside``: the (cropped) image is scaled to just fit into height x width; ``stretch``: each side is, as the
     papers do with photographs, whatever becomes of its shape."""
@@ -75,6 +86,11 @@ class InputSpec(Part):
         if self.fit != "none" and self.mpp_um is not None:
             raise ValueError("give fit or mpp_um, not both")
         return self
+
+    @property
+    def within_breast(self) -> bool:
+        """Whether only the breast may be marked."""
+        return self.crop == "breast" if self.breast_only is None else self.breast_only
 
 
 class RegionSpec(Part):

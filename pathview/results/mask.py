@@ -9,9 +9,10 @@ lie in it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.uint8]
 _BLOCK_PIXELS = 2**22
+_MOST_APART = 200
+"""Places that are looked at one by one; of more, a look at the whole is as quick."""
 AREA_STEPS = 1000
 """Thresholds 0, 1/1000 ... 1 for which :func:`area_curve` knows the area."""
 
@@ -103,10 +106,32 @@ def measure(
     Raises:
         Cancelled: between two blocks, after the user cancelled.
     """
-    region = mask_region(score_map, threshold, size)
-    components = components_of(_parts(score_map, region, cancel), threshold)
+    components = tuple(
+        component
+        for alone in _apart(score_map, threshold)
+        for component in components_of(_parts(alone, mask_region(alone, threshold, size), cancel), threshold)
+    )
+    components = tuple(sorted(components, key=lambda component: -component.area_px))
     area = sum(component.area_px for component in components)
     return MaskStats(threshold, area, area * spacing.pixel_area_mm2 if spacing else None, components)
+
+
+def _apart(score_map: ScoreMap, threshold: float) -> Iterator[ScoreMap]:
+    """A smooth map split into places that cannot touch, so that the image between them need not be looked at.
+
+    A pixel takes its value from the cells about it, so that one that reaches the threshold lies within a cell of one
+    that does: what is further away can be left out without a change.
+    """
+    reaching = (np.nan_to_num(score_map.values, nan=-1.0) >= threshold).astype(np.uint8)
+    around = cv2.dilate(reaching, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(around, None, 8, cv2.CV_32S)
+    boxes = stats[1:, cv2.CC_STAT_WIDTH] * stats[1:, cv2.CC_STAT_HEIGHT]
+    together = np.prod(cv2.boundingRect(around)[2:])
+    if not score_map.smooth or not 2 < count <= _MOST_APART or 2 * boxes.sum() > together:
+        yield score_map
+        return
+    for label in range(1, count):
+        yield replace(score_map, values=np.where(labels == label, score_map.values, np.float32(-1.0)))
 
 
 def area_curve(score_map: ScoreMap, size: Size, cancel: CancelToken | None = None) -> npt.NDArray[np.int64]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pathview.geometry import GridPlace, Region, Size, SpacingMm
+from pathview.geometry import AS_STORED, GridPlace, Region, Size, SpacingMm, Turn
 from pathview.results.mask import MaskStats
 
 Label = Literal["positive", "negative", "not_sure"]
@@ -39,6 +39,16 @@ class ScoreMap:
     values: FloatMap
     place: GridPlace
     smooth: bool = True
+
+    def turned(self, turn: Turn, stored: Size) -> ScoreMap:
+        """The map as it lies over the turned image of this stored size; the same object each time."""
+        if turn == AS_STORED:
+            return self
+        kept: dict[Any, ScoreMap] = self.__dict__.setdefault("_turned", {})
+        if (turn, stored) not in kept:
+            place = turn.place(self.place, (self.values.shape[0], self.values.shape[1]), stored)
+            kept[turn, stored] = replace(self, values=turn.array(self.values), place=place)
+        return kept[turn, stored]
 
     @cached_property
     def blank(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pathview.geometry import Region
 from pathview.results.result import Place
+from pathview.review.views import view_title
 
 CaseState = Literal["new", "analysed", "decided"]
 CaseLabel = Literal["positive", "not_sure", "negative", "not_analysed"]
@@ -17,6 +18,7 @@ DecisionValue = Literal["positive", "negative", "cant_tell"]
 Order = Literal["uncertain", "score", "newest", "name"]
 
 DECISIONS: tuple[DecisionValue, ...] = ("positive", "negative", "cant_tell")
+_WORRY = {"positive": 2, "not_sure": 1}
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,8 @@ class ImageRow:
 
     @property
     def title(self) -> str:
-        """What readers call it: laterality and view, else the file's name."""
-        named = " ".join(part for part in (self.info.get("laterality"), self.info.get("view")) if part)
-        return named or self.path.name
+        """What readers call it: laterality, view and what is particular about it, else the file's name."""
+        return view_title(self.info) or self.path.name
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class CaseRow:
     images: int
     decision: DecisionValue | None
     created: datetime
+    study_date: str | None = None
+    """ISO date; None where no file tells."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +172,10 @@ def position_of(score: float, lower: float, upper: float, top: float = 1.0) -> f
     return 2 / 3 + (1 - upper / score if score > 0 else 1.0) / 3
 
 
-def summary(results: list[ResultRow | None]) -> tuple[CaseLabel | None, float | None, float | None, int]:
+def summary(results: Sequence[ResultRow | None]) -> tuple[CaseLabel | None, float | None, float | None, int]:
     """Label, score, position and number of flags of a case from the newest result of each image.
 
+    The score is that of the image that decided the label, the position the highest.
     The label is the most worrying of its images: positive, then not sure, then not analysed (an image
     that did not run can hide anything), and negative only where every image ran. None: nothing ran yet.
     """
@@ -179,16 +183,25 @@ def summary(results: list[ResultRow | None]) -> tuple[CaseLabel | None, float | 
     if not known:
         return None, None, None, 0
     flags = sum(len(result.flags) for result in known)
-    ranked = sorted((r for r in known if r.status == "analysed"), key=_position, reverse=True)
-    first = ranked[0] if ranked else None
-    score, position = (first.score, _position(first)) if first else (None, None)
-    if first is not None and first.label in ("positive", "not_sure"):
-        return ("positive" if first.label == "positive" else "not_sure"), score, position, flags
-    if len(ranked) < len(results):
-        return "not_analysed", score, position, flags
-    return "negative", score, position, flags
+    ran = [result for result in known if result.status == "analysed"]
+    if not ran:
+        return "not_analysed", None, None, flags
+    first = max(ran, key=worry)
+    label: CaseLabel = "not_analysed" if len(ran) < len(results) else "negative"
+    if first.label in ("positive", "not_sure"):
+        label = "positive" if first.label == "positive" else "not_sure"
+    return label, first.score, max(map(position_in_band, ran)), flags
 
 
-def _position(result: ResultRow) -> float:
+def worry(result: ResultRow) -> tuple[int, float]:
+    """To find the most worrying of results that ran: by label, then by position.
+
+    The label comes first: an image that was not seen whole is not sure, whatever its position.
+    """
+    return _WORRY.get(result.label or "", 0), position_in_band(result)
+
+
+def position_in_band(result: ResultRow) -> float:
+    """See :func:`position_of`; 0 where the result has no score."""
     score, lower, upper = result.score, result.lower, result.upper
     return 0.0 if score is None or lower is None or upper is None else position_of(score, lower, upper)

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from pathview.errors import StoreError
-from pathview.geometry import GridPlace
-from pathview.results.result import AnalysisResult, NotAnalysed, Outcome, ScoreMap
-from pathview.review import audit
-from pathview.review.case import (
-    CaseDetail,
-    CaseRow,
-    DecisionRow,
-    DecisionValue,
-    ImageRow,
-    NewImage,
-    Order,
-    ResultRow,
-    summary,
-)
+from pathview.results.result import NotAnalysed, Outcome, ScoreMap
+from pathview.review import audit, rows
+from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage, Order
 from pathview.review.database import Database
-from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTable, ResultTable
+from pathview.review.marks import Marks
+from pathview.review.rows import PROBABILITY
+from pathview.review.study import study_summary
+from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTable
 
-PROBABILITY = ""
-"""Layer name under which the probability map is kept."""
 _RANKS = {"not_sure": 0, "not_analysed": 1, None: 2, "positive": 3, "negative": 4}
 _DECIDED_RANK = 5
 
@@ -42,6 +30,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         """Work on an open database."""
         self._db = database
+        self.marks = Marks(database)
+        """What readers drew."""
 
     def add_case(self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str) -> int:
         """Put images into the case that has this key, made where there is none; the id of their case.
@@ -50,29 +40,31 @@ class Store:
         Another file at the same path is another image.
         """
         with self._db.transaction() as session:
-            rows = session.scalars(select(ImageTable).where(_paths(images)))
-            known = {(row.path, row.fingerprint): row for row in rows}
+            found = session.scalars(select(ImageTable).where(_paths(images)))
+            known = {(row.path, row.fingerprint): row for row in found}
+            new, touched = [], set()
             for image in images:
-                if (row := known.get((str(image.path), image.fingerprint))) is not None:
-                    row.info = dict(image.info)
-            new = [image for image in images if (str(image.path), image.fingerprint) not in known]
-            if not new:
-                return known[str(images[0].path), images[0].fingerprint].case_id
-            case = session.scalar(select(CaseTable).where(CaseTable.key == key))
-            if case is None:
-                patient = next((i.info.get("patient_key") for i in images if i.info.get("patient_key")), None)
-                case = CaseTable(key=key, title=title, kind=kind, patient_key=patient, created=datetime.now(UTC))
-                session.add(case)
-                session.flush()
-            first = len(case.images)
-            for place, image in enumerate(new, start=first):
-                values = {"path": str(image.path), "fingerprint": image.fingerprint, "info": dict(image.info)}
-                session.add(ImageTable(case_id=case.id, place=place, **values))
-            session.flush()
-            session.expire(case, ["images"])
-            _refresh(case)
-            audit.record(session, actor, "add", case.id, {"images": len(new)})
-            return case.id
+                row = known.get((str(image.path), image.fingerprint))
+                if row is None:
+                    new.append(image)
+                    continue
+                row.info = dict(image.info)
+                _complete(row.case, image)
+                touched.add(row.case_id)
+            if new:
+                case_id = _put(session, CaseTable(key=key, title=title, kind=kind), new)
+                audit.record(session, actor, "add", case_id, {"images": len(new)})
+            else:
+                case_id = known[str(images[0].path), images[0].fingerprint].case_id
+            for each in touched | {case_id}:
+                _refresh(_existing(session, each))
+            return case_id
+
+    def find(self, key: str) -> CaseDetail | None:
+        """The case of a key, or None."""
+        with self._db.reading() as session:
+            case_id = session.scalar(select(CaseTable.id).where(CaseTable.key == key))
+        return self.case(case_id) if case_id is not None else None
 
     def worklist(
         self, order: Order = "uncertain", limit: int = 200, offset: int = 0, search: str = ""
@@ -80,14 +72,28 @@ class Store:
         """A page of cases in an order, sorted and cut by the database."""
         statement = _searched(select(CaseTable), search).order_by(*_ordering(order)).limit(limit).offset(offset)
         with self._db.reading() as session:
-            cases = session.scalars(statement).all()
-            counted = (
-                select(ImageTable.case_id, func.count())
-                .where(ImageTable.case_id.in_([case.id for case in cases]))
-                .group_by(ImageTable.case_id)
+            return _with_counts(session, session.scalars(statement).all())
+
+    def priors(self, case_id: int) -> tuple[CaseRow, ...]:
+        """Earlier mammograms of the same patient, the newest first; those without a date last.
+
+        Raises:
+            StoreError: there is no such case.
+        """
+        with self._db.reading() as session:
+            case = session.get(CaseTable, case_id)
+            if case is None:
+                raise StoreError(f"There is no case {case_id} in the store.")
+            if case.patient_key is None or case.kind != "mammogram":
+                return ()
+            statement = (
+                select(CaseTable)
+                .where(CaseTable.patient_key == case.patient_key, CaseTable.id != case_id, CaseTable.kind == case.kind)
+                .order_by(CaseTable.study_date.desc().nulls_last(), CaseTable.id.desc())
             )
-            counts = {case_id: count for case_id, count in session.execute(counted)}  # noqa: C416 (rows, not tuples)
-            return [_case_row(case, counts.get(case.id, 0)) for case in cases]
+            if case.study_date is not None:
+                statement = statement.where(or_(CaseTable.study_date.is_(None), CaseTable.study_date < case.study_date))
+            return tuple(_with_counts(session, session.scalars(statement).all()))
 
     def new_case_ids(self) -> list[int]:
         """Cases that were never analysed, oldest first."""
@@ -107,9 +113,9 @@ class Store:
         """
         with self._db.reading() as session:
             case = _existing(session, case_id)
-            images = tuple(_image_row(image) for image in case.images)
-            decisions = tuple(_decision_row(row) for row in case.decisions)
-            return CaseDetail(_case_row(case, len(images)), images, decisions, case.patient_key)
+            images = tuple(rows.image_row(image) for image in case.images)
+            decisions = tuple(rows.decision_row(row) for row in case.decisions)
+            return CaseDetail(rows.case_row(case, len(images)), images, decisions, case.patient_key)
 
     def set_pixel_size(self, image_id: int, mpp_um: float, actor: str) -> None:
         """Keep a pixel size that the reader stated."""
@@ -122,7 +128,7 @@ class Store:
         """Keep the outcome of an analysis with its maps; its id."""
         with self._db.transaction() as session:
             image = session.get_one(ImageTable, image_id)
-            row = _not_analysed(outcome) if isinstance(outcome, NotAnalysed) else _analysed(outcome)
+            row = rows.not_analysed(outcome) if isinstance(outcome, NotAnalysed) else rows.analysed(outcome)
             row.image_id = image_id
             session.add(row)
             session.flush()
@@ -139,7 +145,7 @@ class Store:
             known = set(session.scalars(select(MapTable.layer).where(MapTable.result_id == result_id)))
             for layer, heat in maps.items():
                 if layer not in known:
-                    row = _map_row(layer, heat)
+                    row = rows.map_row(layer, heat)
                     row.result_id = result_id
                     session.add(row)
 
@@ -153,8 +159,7 @@ class Store:
             row = session.scalar(select(MapTable).where(MapTable.result_id == result_id, MapTable.layer == layer))
             if row is None:
                 raise StoreError(f"Result {result_id} has no map {layer or 'probability'!r}.")
-            values = np.frombuffer(zlib.decompress(row.data), "<f4").reshape(row.rows, row.columns)
-            return ScoreMap(values.astype(np.float32), GridPlace(*row.place), row.smooth)
+            return rows.score_map(row)
 
     def decide(
         self,
@@ -181,7 +186,7 @@ class Store:
             _refresh(case)
             detail = {"decision": row.id, "value": value, "note_length": len(note)}
             audit.record(session, reader, "decide" if value else "undo", case_id, detail)
-            return _decision_row(row)
+            return rows.decision_row(row)
 
     def backup_if_due(self) -> Path | None:
         """Make the day's backup if there is none yet."""
@@ -190,6 +195,40 @@ class Store:
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
+
+
+def _with_counts(session: Session, cases: Sequence[CaseTable]) -> list[CaseRow]:
+    counted = (
+        select(ImageTable.case_id, func.count())
+        .where(ImageTable.case_id.in_([case.id for case in cases]))
+        .group_by(ImageTable.case_id)
+    )
+    counts = {case_id: count for case_id, count in session.execute(counted)}  # noqa: C416 (rows, not tuples)
+    return [rows.case_row(case, counts.get(case.id, 0)) for case in cases]
+
+
+def _put(session: Session, wanted: CaseTable, images: Sequence[NewImage]) -> int:
+    """Add images to the case that has the wanted one's key, or to the wanted one; its id."""
+    case = session.scalar(select(CaseTable).where(CaseTable.key == wanted.key))
+    if case is None:
+        case = wanted
+        case.created = datetime.now(UTC)
+        session.add(case)
+        session.flush()
+    for place, image in enumerate(images, start=len(case.images)):
+        values = {"path": str(image.path), "fingerprint": image.fingerprint, "info": dict(image.info)}
+        session.add(ImageTable(case_id=case.id, place=place, **values))
+        _complete(case, image)
+    session.flush()
+    session.expire(case, ["images"])
+    return case.id
+
+
+def _complete(case: CaseTable, image: NewImage) -> None:
+    """Fill in what an image tells of its study; a store of an older version does not have all of it."""
+    for field in ("patient_key", "study_date"):
+        if getattr(case, field) is None:
+            setattr(case, field, image.info.get(field))
 
 
 def _paths(images: Sequence[NewImage]) -> ColumnElement[bool]:
@@ -219,118 +258,8 @@ def _existing(session: Session, case_id: int) -> CaseTable:
 
 def _refresh(case: CaseTable) -> None:
     """Bring the columns that the worklist sorts by up to date with images, results and decision."""
-    newest = [_result_row(image.results[-1]) if image.results else None for image in case.images]
-    case.label, case.score, case.position, case.flags = summary(newest)
+    images = [rows.image_row(image, with_layers=False) for image in case.images]
+    case.label, case.score, case.position, case.flags = study_summary(images)
     case.doubt = abs(case.position - 0.5) if case.position is not None else 1.0
-    case.state = "decided" if case.decision else "analysed" if any(newest) else "new"
+    case.state = "decided" if case.decision else "analysed" if any(image.result for image in images) else "new"
     case.rank = _DECIDED_RANK if case.decision else _RANKS[case.label]
-
-
-def _case_row(case: CaseTable, images: int) -> CaseRow:
-    return CaseRow(
-        id=case.id,
-        title=case.title,
-        kind=case.kind,
-        state=cast("Any", case.state),
-        label=cast("Any", case.label),
-        score=case.score,
-        position=case.position,
-        flags=case.flags,
-        images=images,
-        decision=cast("Any", case.decision),
-        created=case.created,
-    )
-
-
-def _image_row(image: ImageTable) -> ImageRow:
-    result = _result_row(image.results[-1], with_layers=True) if image.results else None
-    return ImageRow(image.id, image.case_id, Path(image.path), image.info, image.mpp_um, result, image.fingerprint)
-
-
-def _result_row(row: ResultTable, with_layers: bool = False) -> ResultRow:
-    return ResultRow(
-        id=row.id,
-        image_id=row.image_id,
-        status=cast("Any", row.status),
-        recipe=row.recipe,
-        created=row.created,
-        reason=row.reason,
-        score=row.score,
-        score_name=row.score_name,
-        lower=row.lower,
-        upper=row.upper,
-        label=row.label,
-        threshold=row.threshold,
-        flags=tuple((code, sentence) for code, sentence in row.flags),
-        stages=tuple(row.stages),
-        mask=row.mask,
-        layers=_layers(row) if with_layers else (),
-        provenance=row.provenance,
-        seconds=row.seconds,
-    )
-
-
-def _layers(row: ResultTable) -> tuple[str, ...]:
-    session = Session.object_session(row)
-    if session is None:
-        return ()
-    names = session.scalars(
-        select(MapTable.layer).where(MapTable.result_id == row.id, MapTable.layer != PROBABILITY).order_by(MapTable.id)
-    )
-    return tuple(names)
-
-
-def _decision_row(row: DecisionTable) -> DecisionRow:
-    return DecisionRow(row.id, row.case_id, cast("Any", row.value), row.note, row.reader, row.created, row.context)
-
-
-def _not_analysed(outcome: NotAnalysed) -> ResultTable:
-    return ResultTable(
-        status="not_analysed",
-        recipe=outcome.recipe,
-        reason=outcome.reason,
-        flags=[],
-        mask={},
-        provenance={},
-        created=datetime.now(UTC),
-    )
-
-
-def _analysed(result: AnalysisResult) -> ResultTable:
-    provenance = result.provenance
-    return ResultTable(
-        status="analysed",
-        recipe=result.recipe,
-        task=result.task,
-        score=result.score,
-        score_name=result.score_name,
-        lower=result.lower,
-        upper=result.upper,
-        label=result.label,
-        threshold=result.threshold,
-        flags=[[flag.code, flag.sentence] for flag in result.flags],
-        stages=[stage.as_json() for stage in result.stages],
-        mask={
-            "area_px": result.mask.area_px,
-            "area_mm2": result.mask.area_mm2,
-            "components": len(result.mask.components),
-        },
-        provenance={**vars(provenance), "settings": dict(provenance.settings)},
-        seconds=result.seconds,
-        created=datetime.now(UTC),
-        maps=[_map_row(PROBABILITY, result.probability)]
-        + [_map_row(layer, heat) for layer, heat in result.heatmaps.items()],
-    )
-
-
-def _map_row(layer: str, score_map: ScoreMap) -> MapTable:
-    place = score_map.place
-    values = np.ascontiguousarray(score_map.values, "<f4")
-    return MapTable(
-        layer=layer,
-        rows=values.shape[0],
-        columns=values.shape[1],
-        place=[place.x, place.y, place.cell_width, place.cell_height],
-        smooth=score_map.smooth,
-        data=zlib.compress(values.tobytes(), 1),
-    )

@@ -50,6 +50,8 @@ class CaseTable(Base):
     title: Mapped[str] = mapped_column(String(300))
     kind: Mapped[str] = mapped_column(String(20))
     patient_key: Mapped[str | None] = mapped_column(String(80), index=True)
+    study_date: Mapped[str | None] = mapped_column(String(10))
+    """ISO, for the order of priors."""
     state: Mapped[str] = mapped_column(String(20), default="new")
     label: Mapped[str | None] = mapped_column(String(20))
     score: Mapped[float | None] = mapped_column(Float)
@@ -155,3 +157,20 @@ class AuditTable(Base):
     case_id: Mapped[int | None] = mapped_column(Integer, index=True)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     app_version: Mapped[str] = mapped_column(String(20))
+
+
+class MarkTable(Base):
+    """A ruler, angle or region that a reader drew; moved in place, removed by a time, never deleted."""
+
+    __tablename__ = "marks"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    points: Mapped[list[list[float]]] = mapped_column(JSON)
+    """Stored level-0 (x, y), see :class:`pathview.results.measurement.Mark`."""
+    frame: Mapped[int] = mapped_column(Integer, default=0)
+    reader: Mapped[str] = mapped_column(String(80))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,60 +14,82 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation, 
 
 from pathview import __version__
 from pathview.samples import mammogram
-from pathview.samples.mammogram import PhantomImage
+from pathview.samples.mammogram import STUDY, PhantomImage, PhantomView, draw_study
 
-_VIEWS = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}
+VIEWS = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}
 _ORIENTATION = {("L", "CC"): ["A", "R"], ("R", "CC"): ["P", "L"], ("L", "MLO"): ["A", "FR"], ("R", "MLO"): ["P", "FL"]}
 """Patient Orientation of the rows and columns as drawn: chest wall left for L, right for R."""
-_WHEN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "pathview phantom study 1")
 
 
-def write_study(images: list[PhantomImage], folder: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Visit:
+    """A study of the phantom patient."""
+
+    name: str
+    """What its UIDs are made of."""
+    when: datetime
+
+
+VISIT = Visit("", datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC))
+PRIOR_VISIT = Visit("prior ", datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC))
+PRIOR_STUDY = tuple(
+    replace(view, seed=view.seed + 100, masses=() if view.laterality == "L" else view.masses) for view in STUDY
+)
+"""Two years earlier: the left breast has its calcifications and no mass yet."""
+
+
+def write_prior(folder: Path) -> list[Path]:
+    """Draw and write the four views of the prior study, named like those of the study."""
+    return write_study(draw_study(PRIOR_STUDY), folder, PRIOR_VISIT)
+
+
+def write_study(images: list[PhantomImage], folder: Path, visit: Visit = VISIT) -> list[Path]:
     """Write each view as ``<laterality>-<view>.dcm``; the same phantoms give the same files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, image in enumerate(images, start=1):
         path = folder / f"{image.view.laterality}-{image.view.view}.dcm"
-        pydicom.dcmwrite(path, dataset_of(image, number), enforce_file_format=True)
+        pydicom.dcmwrite(path, dataset_of(image, number, visit), enforce_file_format=True)
         paths.append(path)
     return paths
 
 
-def dataset_of(image: PhantomImage, number: int) -> Dataset:
+def dataset_of(image: PhantomImage, number: int, visit: Visit = VISIT) -> Dataset:
     """One view as a Digital Mammography X-Ray Image For Presentation (PS3.3 A.27)."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = DigitalMammographyXRayImageStorageForPresentation
-    meta.MediaStorageSOPInstanceUID = _uid(f"image {number}")
+    meta.MediaStorageSOPInstanceUID = uid_of(f"{visit.name}image {number}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = meta.MediaStorageSOPClassUID
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    _patient_and_study(dataset, image, number)
+    patient_and_study(dataset, image.view, number, visit)
     _acquisition(dataset, image)
     _pixels(dataset, image)
     return dataset
 
 
-def _patient_and_study(dataset: Dataset, image: PhantomImage, number: int) -> None:
+def patient_and_study(dataset: Dataset, view: PhantomView, number: int, visit: Visit = VISIT) -> None:
+    """Who, when, by what machine; ``number`` is that of the series. A multi-frame object overwrites its own."""
     dataset.PatientName = "Phantom^PathView"
     dataset.PatientID = "PATHVIEW-PHANTOM-1"
     dataset.PatientBirthDate = ""
     dataset.PatientSex = "O"
     dataset.QualityControlSubject = "YES"
-    dataset.StudyInstanceUID = _uid("study")
-    dataset.SeriesInstanceUID = _uid(f"series {number}")
+    dataset.StudyInstanceUID = uid_of(f"{visit.name}study")
+    dataset.SeriesInstanceUID = uid_of(f"{visit.name}series {number}")
     dataset.StudyID = "1"
     dataset.SeriesNumber = number
     dataset.InstanceNumber = 1
     dataset.AccessionNumber = ""
     dataset.ReferringPhysicianName = ""
     dataset.StudyDescription = "Phantom, not a patient"
-    dataset.SeriesDescription = f"Phantom {image.view.laterality} {image.view.view}"
+    dataset.SeriesDescription = f"Phantom {view.laterality} {view.view}"
     for kind in ("Study", "Content", "Acquisition"):
-        setattr(dataset, f"{kind}Date", f"{_WHEN:%Y%m%d}")
-        setattr(dataset, f"{kind}Time", f"{_WHEN:%H%M%S}")
+        setattr(dataset, f"{kind}Date", f"{visit.when:%Y%m%d}")
+        setattr(dataset, f"{kind}Time", f"{visit.when:%H%M%S}")
     dataset.Modality = "MG"
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.Manufacturer = "PathView"
@@ -82,11 +105,11 @@ def _patient_and_study(dataset: Dataset, image: PhantomImage, number: int) -> No
 
 def _acquisition(dataset: Dataset, image: PhantomImage) -> None:
     dataset.BodyPartExamined = "BREAST"
-    dataset.AnatomicRegionSequence = [_code("76752008", "SCT", "Breast")]
+    dataset.AnatomicRegionSequence = [code_item("76752008", "SCT", "Breast")]
     dataset.ImageLaterality = image.view.laterality
     dataset.PatientOrientation = _ORIENTATION[(image.view.laterality, image.view.view)]
-    code, meaning = _VIEWS[image.view.view]
-    view = _code(code, "SCT", meaning)
+    code, meaning = VIEWS[image.view.view]
+    view = code_item(code, "SCT", meaning)
     view.ViewModifierCodeSequence = []
     dataset.ViewCodeSequence = [view]
     dataset.ViewPosition = image.view.view
@@ -127,7 +150,8 @@ def _pixels(dataset: Dataset, image: PhantomImage) -> None:
     dataset.PixelData = np.ascontiguousarray(image.pixels, "<u2").tobytes()
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence (PS3.3 8.8)."""
     item = Dataset()
     item.CodeValue = value
     item.CodingSchemeDesignator = scheme
@@ -135,6 +159,6 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
-def _uid(part: str) -> UID:
+def uid_of(part: str) -> UID:
     """A UID that depends on its part alone (PS3.5 B.2), so that a second demo finds the same study."""
     return UID(f"2.25.{uuid.uuid5(_NAMESPACE, part).int}")

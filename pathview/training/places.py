@@ -13,9 +13,9 @@ import numpy.typing as npt
 from pathview.analysis.cascade import worth_asking
 from pathview.analysis.looks import OutlineLook
 from pathview.analysis.pipeline import outliner_folder
-from pathview.analysis.prepare import breast_mask, overview
 from pathview.errors import DataError, ImageError, NotAnalysable
 from pathview.geometry import Region, Size
+from pathview.images.breast import breast_mask, overview
 from pathview.images.formats import open_image
 from pathview.images.source import ImageSource
 from pathview.jobs import never, no_progress

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.analysis import predict
-from pathview.analysis.prepare import breast_mask, prepare
+from pathview.analysis.prepare import prepare
 from pathview.analysis.uncertainty import judge_map
 from pathview.errors import ImageError, NotAnalysable
 from pathview.geometry import Region
+from pathview.images.breast import breast_mask
 from pathview.images.formats import open_image
 from pathview.images.render import display_pixels
 from pathview.images.source import ImageSource

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -11,11 +12,14 @@ from PIL import Image
 
 from pathview.analysis.pipeline import AnalysisRequest, Models, analyse, analyse_path, explain_path
 from pathview.errors import ImageError, ModelError, NotAnalysable
+from pathview.geometry import GridPlace
+from pathview.images.breast import find_breast
 from pathview.images.digest import file_digests
 from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.recipe import Recipe
 from pathview.models.weights import SEEN_DIGITS
+from pathview.results.mask import full_mask
 from pathview.settings import Settings
 from tests.makers import (
     breast_pixels,
@@ -149,19 +153,54 @@ def test_that_a_mammogram_gives_a_map_a_score_and_provenance(tmp_path: Path, tin
     path = write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220), PixelSpacing=[0.1, 0.1])
     result = analysed(path, tiny_unet)
     assert (result.task, result.size.width, result.size.height) == ("segmentation", 220, 300)
-    assert np.isfinite(result.probability.values).all()
+    assert 0.3 < np.isfinite(result.probability.values).mean() < 1
     assert result.mask.area_mm2 == pytest.approx(result.mask.area_px * 0.01)
     provenance = result.provenance
     assert provenance.image_sha256 == file_digests(path)[0]
     assert provenance.weights_sha256
     assert provenance.precision == "float32"
     assert provenance.settings["summed_at"] == 224
+    assert provenance.settings["within_breast"] is True
+
+
+def test_that_nothing_outside_the_breast_is_marked_summed_or_coloured(tmp_path: Path, tiny_unet: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220), PixelSpacing=[0.1, 0.1])
+    everywhere = said_of(path, ConstantNetwork(tiny_unet_recipe(), 1.0), threshold=0.0)
+    breast = find_breast(open_image(path))
+    inside = breast.on(GridPlace(0, 0, 1, 1), (300, 220))
+    marked = full_mask(everywhere.probability, 0.0, everywhere.size) > 0
+    assert not (marked & ~_grown(inside, 6)).any()  # a cell of the map is five pixels
+    assert marked[breast_pixels(300, 220) > 0].all()
+    whole = said_of(path, ConstantNetwork(_marking_anywhere(), 1.0))
+    assert everywhere.score == pytest.approx(whole.score * np.isfinite(everywhere.probability.values).mean(), rel=1e-6)
+    assert whole.provenance.settings["within_breast"] is False
+    for heat in analysed(path, tiny_unet, explain="all").heatmaps.values():
+        assert np.array_equal(np.isnan(heat.values), np.isnan(everywhere.probability.values))
+
+
+def _grown(mask: np.ndarray, by: int) -> np.ndarray:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0
+
+
+def _marking_anywhere() -> Recipe:
+    recipe = tiny_unet_recipe()
+    return recipe.model_copy(update={"input": recipe.input.model_copy(update={"breast_only": False})})
+
+
+def test_that_an_implant_and_a_synthesised_image_are_told_of(tmp_path: Path) -> None:
+    recipe = tiny_unet_recipe(decision={"rule": "mask-sum", "lower": 10.0, "upper": 1000.0})
+    source = open_image(write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220)))
+    source.info = replace(source.info, implant=True, acquisition="synthesised 2D")
+    models = Models(ConstantNetwork(recipe, 0.0))
+    result = analyse(source, models, AnalysisRequest(tmp_path), "", None, no_progress, never())
+    assert result.label == "not_sure"
+    assert {"implant", "synthesised"} <= {flag.code for flag in result.flags}
 
 
 def test_that_the_same_image_gives_the_same_map_twice(tmp_path: Path, tiny_unet: Path) -> None:
     path = write_dicom(tmp_path / "a.dcm", breast_pixels(300, 220))
     first, second = (analysed(path, tiny_unet) for _ in range(2))
-    assert np.array_equal(first.probability.values, second.probability.values)
+    assert np.array_equal(first.probability.values, second.probability.values, equal_nan=True)
 
 
 def test_that_a_mosaic_gives_one_cell_a_patch_and_gaps_stay_unknown(tmp_path: Path, tiny_cnn: Path) -> None:

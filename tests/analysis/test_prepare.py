@@ -5,35 +5,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pathview.analysis.prepare import breast_region, equalised, prepare
+from pathview.analysis.prepare import equalised, load_breast, prepare
 from pathview.errors import NotAnalysable
+from pathview.geometry import Region, Size
+from pathview.images.breast import find_breast
 from pathview.images.dicom import open_dicom
 from pathview.images.formats import open_image
 from pathview.images.raster import flat_image
+from pathview.jobs import never, no_progress
+from pathview.results.mask import full_mask
 from pathview.settings import Settings
 from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_dicom
 
 COLOR = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
 
 
-def test_that_the_breast_is_found_and_a_marker_left_out() -> None:
-    pixels = np.zeros((400, 320), np.uint16)
-    pixels[60:360, :200] = breast_pixels(300, 200)
-    pixels[10:30, 280:310] = 4000
-    region = breast_region(flat_image(Path("x"), "x", pixels))
-    assert region is not None
-    assert region.x == 0
-    assert 60 <= region.y < 85
-    assert 130 < region.right < 160
-    assert 330 < region.bottom <= 362
-
-
 def test_that_an_image_without_air_is_taken_whole_and_said_to_be() -> None:
     source = flat_image(Path("x"), "x", np.full((80, 60), 900, np.uint16))
-    assert breast_region(source) is None
+    assert find_breast(source) is None
     working = prepare(source, tiny_unet_recipe())
     assert not working.breast_found
+    assert working.inside is None
     assert working.place.to_level0(working.pixels.shape[1], working.pixels.shape[0]) == (60, 80)
 
 
@@ -47,8 +41,9 @@ def test_that_a_mask_is_not_taken_for_a_mammogram() -> None:
 def test_that_the_working_image_keeps_its_shape_and_place(tmp_path: Path, settings: Settings) -> None:
     source = open_dicom(write_dicom(tmp_path / "a.dcm", breast_pixels(400, 300)), settings)
     working = prepare(source, tiny_unet_recipe())
-    region = breast_region(source)
-    assert region is not None
+    breast = find_breast(source)
+    assert breast is not None
+    region = breast.region
     assert working.breast_found
     rows, columns, channels = working.pixels.shape
     assert (max(rows, columns), channels) == (64, 1)
@@ -69,6 +64,66 @@ def test_that_images_of_another_kind_are_not_analysed(
     source = open_dicom(write_dicom(tmp_path / "a.dcm", breast_pixels(), **tags), settings)
     with pytest.raises(NotAnalysable, match=words):
         prepare(source, tiny_unet_recipe())
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"modifiers": ("magnification",)}, "it is a magnification view; tiny-unet reads whole views"),
+        ({"modifiers": ("spot compression", "magnification")}, "it is a spot compression and magnification view"),
+        ({"modifiers": ("specimen", "magnification")}, "it is a specimen and magnification image"),
+        ({"acquisition": "tomosynthesis"}, "it is a tomosynthesis image; tiny-unet reads 2D and synthesised 2D"),
+        ({"for_processing": True}, "it is a For Processing image; tiny-unet was made for images For Presentation"),
+    ],
+)
+def test_that_views_that_a_recipe_does_not_read_are_not_analysed_and_why(known: dict, words: str) -> None:
+    source = flat_image(Path("x"), "x", breast_pixels())
+    source.info = replace(source.info, **known)
+    with pytest.raises(NotAnalysable, match=f"^{words}"):
+        prepare(source, tiny_unet_recipe())
+    reads = {"acquisitions": ["2D", "tomosynthesis"], "modifiers_refused": [], "for_processing": True}
+    assert prepare(source, unet_that(reads)).breast_found
+
+
+def test_that_views_turned_or_with_an_implant_are_read() -> None:
+    source = flat_image(Path("x"), "x", breast_pixels())
+    source.info = replace(source.info, modifiers=("rolled lateral", "implant displaced"), acquisition="synthesised 2D")
+    assert prepare(source, tiny_unet_recipe()).breast_found
+
+
+def test_that_only_the_breast_and_a_little_about_it_may_be_marked() -> None:
+    source = flat_image(Path("x"), "x", breast_pixels(400, 320))
+    for recipe, cut in ((tiny_unet_recipe(), True), (unet_that({"crop": "none", "breast_only": True}), True)):
+        working = prepare(source, recipe)
+        assert working.inside is not None
+        assert working.inside.shape == working.pixels.shape[:2]
+        assert working.inside[working.pixels[..., 0] > 40].all()
+        assert 0.05 < (~working.inside).mean() < 0.7
+        marked = working.within(np.ones((*working.inside.shape, 2), np.float32))
+        assert np.array_equal(np.isnan(marked[..., 1]), ~working.inside) == cut
+    for other in ({"breast_only": False}, {"crop": "none"}):
+        assert prepare(source, unet_that(other)).inside is None
+    assert prepare(source, tiny_unet_recipe(), region=Region(0, 0, 100, 100)).inside is None
+
+
+def test_that_the_breast_can_be_shown(tmp_path: Path, settings: Settings) -> None:
+    path = write_dicom(tmp_path / "a.dcm", breast_pixels(400, 300))
+    shown = load_breast(path, settings, no_progress, never())
+    assert shown is not None
+    assert (shown.values.min(), shown.values.max()) == (0, 1)
+    found = full_mask(shown, 0.5, Size(300, 400)) > 0
+    breast = breast_pixels(400, 300) > 0
+    assert found[breast].all()
+    assert 0 < (found & ~breast).sum() / breast.sum() < 0.15
+    empty = write_dicom(tmp_path / "b.dcm", np.full((300, 200), 500, np.uint16))
+    assert load_breast(empty, settings, no_progress, never()) is None
+    Image.fromarray(COLOR).save(tmp_path / "tissue.png")
+    assert load_breast(tmp_path / "tissue.png", settings, no_progress, never()) is None
+
+
+def unet_that(changes: dict):
+    shape = {"height": 64, "width": 64, "channels": 1, "crop": "breast", "fit": "inside"}
+    return tiny_unet_recipe(input=shape | changes)
 
 
 def test_that_grey_and_colour_are_not_mixed_up() -> None:

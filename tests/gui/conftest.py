@@ -69,13 +69,7 @@ def mosaic(tmp_path: Path) -> Path:
 
 def idle(qtbot, window: MainWindow) -> None:
     """Wait until nothing runs and nothing is due."""
-    desk = window.desk
-
-    def done() -> bool:
-        busy = any(runner.busy for runner in (desk.intake._adding, desk._reading, desk._analysis, desk._store))
-        return not busy and not desk._rest.isActive()
-
-    qtbot.waitUntil(done, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.desk.busy, timeout=60_000)
 
 
 @pytest.fixture

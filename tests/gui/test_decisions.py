@@ -49,7 +49,7 @@ def test_that_undo_ends_with_the_next_case(qtbot, opened) -> None:
 def test_that_notes_wait_for_their_case_and_saved_ones_come_back(qtbot, opened) -> None:
     note = opened.decision.note
     note.setPlainText("first, saved")
-    opened._decide("negative")
+    opened.decide("negative")
     idle(qtbot, opened)
     assert "not saved" not in opened.decision._state.text()
     qtbot.keyClick(opened, KEY.Key_PageDown)
@@ -94,7 +94,7 @@ def test_that_no_key_decides_the_case_before(qtbot, opened) -> None:
     qtbot.keyClick(opened, KEY.Key_PageDown)
     assert opened.desk.opening
     assert not opened.decision.isEnabled()
-    opened._decide("positive")
+    opened.decide("positive")
     idle(qtbot, opened)
     store = opened.desk._handle.get().cases
     assert store.case(first).decisions == ()
@@ -104,7 +104,7 @@ def test_that_no_key_decides_the_case_before(qtbot, opened) -> None:
 
 
 def test_that_a_decision_that_ends_late_cannot_be_undone_on_the_next_case(qtbot, opened) -> None:
-    opened._decide("negative")
+    opened.decide("negative")
     qtbot.keyClick(opened, KEY.Key_PageDown)
     idle(qtbot, opened)
     assert not opened.desk.undoable
@@ -166,7 +166,7 @@ def test_that_a_case_comes_back_at_the_threshold_it_was_decided_at(qtbot, opened
     idle(qtbot, opened)
     own = result_of(opened).threshold
     opened.ai._threshold.setValue(660)
-    opened._decide("positive")
+    opened.decide("positive")
     idle(qtbot, opened)
     opened.worklist.choose(2)
     idle(qtbot, opened)

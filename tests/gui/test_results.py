@@ -37,7 +37,7 @@ def test_that_the_slider_moves_mask_and_area_without_the_network(qtbot, opened, 
     monkeypatch.setattr("pathview.session.analyse_path", None)
     state = opened.desk.state
     values = state.probability.values
-    threshold = round(float(np.median(values)), 3)
+    threshold = round(float(np.nanmedian(values)), 3)
     opened.ai._threshold.setValue(round(threshold * 1000))
     idle(qtbot, opened)
     expected = measure(state.probability, threshold, state.picture.info.size, None)
@@ -89,9 +89,10 @@ def test_that_an_empty_heat_map_says_so(qtbot, opened) -> None:
     idle(qtbot, opened)
     state = opened.desk.state
     blank = replace(state.heatmaps[state.layer], values=np.zeros((4, 4), np.float32))
-    opened.desk.show(heatmaps={state.layer: blank})
+    room, image, made_of, layer = opened.desk.room, state.image, state.result.id, state.layer
+    room.add_heat(image, made_of, layer, {layer: blank})
     assert "empty" in opened.ai._heat_words.text()
-    opened.desk.show(heatmaps={state.layer: replace(blank, values=np.eye(4, dtype=np.float32))})
+    room.add_heat(image, made_of, layer, {layer: replace(blank, values=np.eye(4, dtype=np.float32))})
     assert "attention" in opened.ai._heat_words.text()
 
 

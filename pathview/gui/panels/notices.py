@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
+
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QDialog,
@@ -16,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pathview.gui.actions import ACTIONS
+from pathview.gui.actions import ACTIONS, MENUS, ActionSpec, Keys, key_words, keys_in_use, plain_text
+from pathview.gui.preferences import MouseMap, Preferences
 from pathview.settings import INVESTIGATIONAL
 
 
@@ -123,39 +127,26 @@ class EmptyState(QWidget):
         self.open_recent.emit(str(self.sender().property("path")))
 
 
-_COLUMNS = (("File", "Case"), ("Analysis", "Help"), ("View",))
-"""Menus of the keyboard's help, side by side."""
+_COLUMNS = 3
+_HELP_SIZE = QSize(1240, 900)
+"""At most; what does not fit is scrolled to."""
 
 
 class KeyboardHelp(QDialog):
-    """All keys, made from the table of actions."""
+    """All keys as they are set, made from the table of actions."""
 
-    def __init__(self, parent: QWidget) -> None:
-        """Fill from the table."""
+    def __init__(self, parent: QWidget, preferences: Preferences | None = None) -> None:
+        """Fill from the table, and from what the reader has set otherwise."""
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(1120, 470)
+        keys = keys_in_use(preferences.keys if preferences else None)
         inside = QWidget()
+        inside.setObjectName("panel")  # on the window's own grey the light theme's keys have 4.49 : 1
         columns = QHBoxLayout(inside)
         columns.setSpacing(36)
-        for names in _COLUMNS:
-            grid = QGridLayout()
-            grid.setHorizontalSpacing(18)
-            grid.setVerticalSpacing(6)
-            for name in names:
-                heading = QLabel(name)
-                heading.setObjectName("heading")
-                grid.addWidget(heading, grid.rowCount(), 0, 1, 2)
-                for spec in ACTIONS:
-                    if spec.menu == name and spec.keys:
-                        row = grid.rowCount()
-                        keys = QLabel("  or  ".join(_key_words(key) for key in spec.keys))
-                        keys.setObjectName("key")
-                        grid.addWidget(keys, row, 0)
-                        grid.addWidget(QLabel(spec.text.rstrip(".")), row, 1)
-            grid.setRowStretch(grid.rowCount(), 1)
-            columns.addLayout(grid)
-        mouse = QLabel("Mouse: drag to pan, right drag for the window, wheel to zoom, double click to fit.")
+        for names in _balanced({name: rows for name in MENUS if (rows := _rows(name, keys))}):
+            columns.addLayout(_key_column(names, keys), 1)
+        mouse = QLabel((preferences.mouse if preferences else MouseMap()).words())
         mouse.setWordWrap(True)
         scroll = QScrollArea()
         scroll.setWidget(inside)
@@ -167,10 +158,45 @@ class KeyboardHelp(QDialog):
         layout.addWidget(scroll, 1)
         layout.addWidget(mouse)
         layout.addWidget(buttons)
+        room = self.screen().availableSize().boundedTo(_HELP_SIZE)
+        self.setMaximumHeight(_HELP_SIZE.height())
+        self.resize((inside.sizeHint() + QSize(50, 130)).boundedTo(room))
 
 
-def _key_words(key: str) -> str:
-    return {"PgDown": "Page down", "PgUp": "Page up", ",": ", (comma)", ".": ". (full stop)"}.get(key, key)
+def _rows(menu: str, keys: Keys) -> list[ActionSpec]:
+    return [spec for spec in ACTIONS if spec.menu == menu and keys[spec.id]]
+
+
+def _balanced(menus: Mapping[str, Sequence[ActionSpec]]) -> list[tuple[str, ...]]:
+    """Menus in columns, in their order, so that the longest column is as short as it can be."""
+    names = tuple(menus)
+    heights = [len(menus[name]) + 2 for name in names]
+    cuts = combinations(range(1, len(names)), min(_COLUMNS, len(names)) - 1)
+    ways = [[slice(a, b) for a, b in pairwise((0, *cut, len(names)))] for cut in cuts]
+    best = min(ways, key=lambda way: sorted((sum(heights[part]) for part in way), reverse=True))
+    return [names[part] for part in best]
+
+
+def _key_column(names: Sequence[str], keys: Keys) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(18)
+    grid.setVerticalSpacing(6)
+    for name in names:
+        heading = QLabel(name)
+        heading.setObjectName("heading")
+        heading.setIndent(0)
+        if name != names[0]:
+            grid.setRowMinimumHeight(grid.rowCount(), 4)
+        grid.addWidget(heading, grid.rowCount(), 0, 1, 2)
+        for spec in _rows(name, keys):
+            row = grid.rowCount()
+            words = QLabel("  or  ".join(map(key_words, keys[spec.id])))
+            words.setObjectName("key")
+            grid.addWidget(words, row, 0)
+            grid.addWidget(QLabel(plain_text(spec)), row, 1)
+    grid.setRowStretch(grid.rowCount(), 1)
+    grid.setColumnStretch(1, 1)
+    return grid
 
 
 def _shortened(path: str) -> str:

@@ -295,6 +295,11 @@ class WorklistPanel(QWidget):
         if row is not None:
             self.list.setCurrentIndex(self.model.index(row))
 
+    def following(self) -> int | None:
+        """The case after the chosen one, or None at the end."""
+        row = self.list.currentIndex().row() + 1
+        return int(self.model.index(row).data(CaseRole).id) if 0 < row < self.model.rowCount() else None
+
     def step(self, by: int) -> None:
         """Go to the next or previous case as the list stands.
 

@@ -1,4 +1,4 @@
-"""The canvas: pan, zoom and window by mouse over a compositor's pixels; scale bar and corner text on top."""
+"""The canvas: one turned picture under its overlay; pan, zoom, window, glass and tools by mouse."""
 
 from __future__ import annotations
 
@@ -7,32 +7,45 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 
-from pathview.geometry import SpacingMm, format_length, round_length
-from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Bgra, Compositor, Overlay, Tone, View
+from pathview.geometry import Region, Size
+from pathview.gui.preferences import Gesture, MouseMap
+from pathview.gui.viewer import furniture
+from pathview.gui.viewer.drawing import Drawing
+from pathview.gui.viewer.furniture import Corners
+from pathview.gui.viewer.lens import Lens
+from pathview.gui.viewer.picture import SURROUND_BGRA, Compositor, Overlay, Tone, View
+from pathview.gui.viewer.picture_item import PictureItem
+from pathview.gui.viewer.pose import Pose, Stand
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
-from pathview.results.place_labels import apart
-from pathview.results.result import score_words
+from pathview.results.findings import Finding
 
 _BACKGROUND = QColor(*SURROUND_BGRA[2::-1])
-_OUTLINE = QColor(*OUTLINE_BGRA[2::-1])
-_INK = QColor(235, 238, 243)
-_SHADOW = QColor(0, 0, 0, 170)
-_BACKDROP = QColor(0, 0, 0, 150)
-_BAR_SHARE = 0.18
 _ZOOM_STEP = 1.25
-_MARGIN = 0.03
+_ZOOM_DRAG = 1.008
+"""Enlargement a pixel of a zooming drag."""
+_CLICK_PX = 3
+_SCALES = (1e-3, 64.0)
+"""Device pixels a level-0 pixel, least and most."""
 
 
 class Canvas(pg.GraphicsView):  # type: ignore[misc]
-    """Shows one picture under one overlay."""
+    """Shows one picture under one overlay. Coordinates of its signals are stored level-0 pixels."""
 
     cursor_moved = Signal(float, float)
-    """Level-0 x and y under the mouse."""
     view_changed = Signal()
+    posed = Signal(object)
+    """A :class:`Pose` that the reader chose by mouse or key."""
     tone_changed = Signal()
+    window_dragged = Signal(float, float)
+    """A drag that changes the window, in screen pixels."""
+    scrolled = Signal(int)
+    """Frames or images to go on by."""
+    pressed = Signal()
+    doubled = Signal()
+    clicked_at = Signal(float, float)
     detail_wanted = Signal(object)
     """A :class:`View` that finer pixels are needed for."""
 
@@ -40,16 +53,25 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         """An empty canvas."""
         super().__init__(useOpenGL=False, background=_BACKGROUND)
         self.setAccessibleName("Image")
-        self.box = _Box(self)
+        self.box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, enableMouse=False, defaultPadding=0)
         self.setCentralItem(self.box)
-        self._item = _PictureItem(self)
+        self._item = PictureItem(self)
         self.box.addItem(self._item)
         self.compositor: Compositor | None = None
         self.tone = Tone()
         self.overlay = Overlay()
-        self.corner: tuple[str, ...] = ()
+        self.corners = Corners()
         self.message = ""
         """What stands in the middle while there is no picture."""
+        self.stand: Stand | None = None
+        self.pose: Pose | None = None
+        self.mouse = MouseMap()
+        self.wheel_reversed = False
+        self.lens = Lens()
+        self.drawing = Drawing(self)
+        self.finding: Finding | None = None
+        """The finding that is pointed out."""
+        self._drag: tuple[Qt.MouseButton, QPointF, QPointF] | None = None
         self.setMouseTracking(True)
         self.box.sigRangeChanged.connect(self._on_range)
 
@@ -58,13 +80,17 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         """The picture that is shown."""
         return self.compositor.data if self.compositor else None
 
-    def set_picture(self, data: PictureData | None, keep_view: bool = False) -> None:
-        """Show a picture, fitted unless the view is to stay."""
+    def set_picture(self, data: PictureData | None, keep: bool = False) -> None:
+        """Show a picture; ``keep``: another frame of the same image, under the same tone and overlay."""
         self.compositor = Compositor(data) if data is not None else None
-        self.tone = Tone()
-        self.overlay = Overlay()
+        self.lens.forget()
+        if not keep:
+            self.tone, self.overlay, self.finding = Tone(), Overlay(), None
+            self.drawing.clear()
+        if data is not None:
+            self.stand = Stand.of(data)
         self._item.prepareGeometryChange()
-        if data is not None and not keep_view:
+        if data is not None and not keep and self.pose is None:
             self.fit()
         self.tone_changed.emit()
         self.redraw()
@@ -80,6 +106,11 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.tone_changed.emit()
         self.redraw()
 
+    def point_out(self, finding: Finding | None) -> None:
+        """Put brackets around a finding (stored pixels)."""
+        self.finding = finding
+        self.redraw()
+
     def add_detail(self, patch: Patch) -> None:
         """Take finer pixels that were asked for."""
         if self.compositor is not None:
@@ -91,32 +122,70 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self._item.update()
         self.viewport().update()
 
+    # where it looks
+
+    def screen(self) -> tuple[int, int]:
+        """Width and height in device pixels."""
+        ratio = self.devicePixelRatioF()
+        return max(1, round(self.viewport().width() * ratio)), max(1, round(self.viewport().height() * ratio))
+
+    def current_view(self) -> View:
+        """What the screen shows, in shown and device pixels."""
+        (x0, x1), (y0, _) = self.box.viewRange()
+        width, height = self.screen()
+        return View(x0, y0, width / max(1e-9, x1 - x0), width, height)
+
+    def set_pose(self, pose: Pose) -> None:
+        """Look from a pose; no signal: nobody moved it by hand."""
+        self.pose = pose
+        if self.stand is not None:
+            view = self.stand.view(pose, *self.screen())
+            rect = QRectF(view.x, view.y, view.width / view.scale, view.height / view.scale)
+            self.box.setRange(rect, padding=0)
+
     def fit(self) -> None:
-        """The whole image in the view."""
-        if self.data is not None:
-            size = self.data.info.size
-            self.box.setRange(QRectF(0, 0, size.width, size.height), padding=_MARGIN)
+        """The whole image in the view, centred."""
+        if self.stand is not None:
+            width, height = self.screen()
+            self.set_pose(Pose(self.stand.fitting_scale(width, height), self.stand.width / 2, 0.0))
 
     def one_to_one(self) -> None:
-        """One image pixel a screen pixel, about the view's middle."""
+        """One image pixel a device pixel, about the view's middle."""
         self.zoom(1 / max(1e-9, self.current_view().scale))
 
     def zoom(self, factor: float, about: QPointF | None = None) -> None:
-        """Enlarge by a factor about a level-0 point (default: the view's middle)."""
+        """Enlarge by a factor about a shown point (default: the view's middle)."""
+        if self.data is None:
+            return
+        view = self.current_view()
+        scale = min(_SCALES[1], max(_SCALES[0], view.scale * factor))
+        middle = QPointF(view.x + view.width / view.scale / 2, view.y + view.height / view.scale / 2)
+        about = about or middle
+        kept = view.scale / scale
+        x, y = about.x() - (about.x() - view.x) * kept, about.y() - (about.y() - view.y) * kept
+        self._move_to(View(x, y, scale, view.width, view.height))
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Drag the picture by logical screen pixels."""
         if self.data is not None:
-            self.box.scaleBy((1 / factor, 1 / factor), center=about)
+            view, ratio = self.current_view(), self.devicePixelRatioF()
+            x, y = view.x - dx * ratio / view.scale, view.y - dy * ratio / view.scale
+            self._move_to(View(x, y, view.scale, view.width, view.height))
 
-    def show_region(self, rect: QRectF) -> None:
-        """Bring a level-0 rectangle into view."""
-        self.box.setRange(rect, padding=0.6)
+    def show_region(self, region: Region, enlarge: bool = True) -> None:
+        """Bring a shown region to the middle, and large enough to be looked at where ``enlarge``."""
+        if self.data is None:
+            return
+        view = self.current_view()
+        scale = min(view.width / max(1, region.width), view.height / max(1, region.height))
+        scale = scale if not enlarge else max(view.scale, min(scale / 3, 2.0))
+        x, y = region.x + region.width / 2, region.y + region.height / 2
+        self._move_to(View(x - view.width / scale / 2, y - view.height / scale / 2, scale, view.width, view.height))
 
-    def current_view(self) -> View:
-        """What the screen shows, in device pixels."""
-        (x0, x1), (y0, _) = self.box.viewRange()
-        ratio = self.devicePixelRatioF()
-        width = max(1, round(self.viewport().width() * ratio))
-        height = max(1, round(self.viewport().height() * ratio))
-        return View(x0, y0, width / max(1e-9, x1 - x0), width, height)
+    def _move_to(self, view: View) -> None:
+        if self.stand is not None:
+            self.set_pose(self.stand.pose(view))
+            self.posed.emit(self.pose)
 
     def drag_window(self, dx: float, dy: float) -> None:
         """Change the window: to the right wider, up brighter; one screen width is the whole range."""
@@ -132,75 +201,154 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         moved = Window(window.center + dy * step, width, window.function, "by hand")
         self.set_tone(Tone(moved, self.tone.invert))
 
-    def mouseMoveEvent(self, event: Any) -> None:
-        """Report the place under the mouse."""
-        super().mouseMoveEvent(event)
-        point = self.box.mapSceneToView(self.mapToScene(event.position().toPoint()))
-        self.cursor_moved.emit(point.x(), point.y())
+    # between screen, shown and stored
+
+    def shown_at(self, position: QPointF) -> QPointF:
+        """The shown point under a point of the widget."""
+        view, ratio = self.current_view(), self.devicePixelRatioF()
+        return QPointF(view.x + position.x() * ratio / view.scale, view.y + position.y() * ratio / view.scale)
+
+    def stored_at(self, position: QPointF) -> tuple[float, float]:
+        """The stored point under a point of the widget."""
+        point = self.shown_at(position)
+        if self.data is None:
+            return point.x(), point.y()
+        return self.data.info.turn.to_stored(point.x(), point.y(), self.data.info.size)
+
+    def to_screen(self, x: float, y: float) -> QPointF:
+        """Where a stored point stands on the widget."""
+        if self.data is not None:
+            x, y = self.data.info.turn.to_shown(x, y, self.data.info.size)
+        view, ratio = self.current_view(), self.devicePixelRatioF()
+        return QPointF((x - view.x) * view.scale / ratio, (y - view.y) * view.scale / ratio)
+
+    def stored_a_px(self) -> float:
+        """Stored pixels a logical screen pixel."""
+        return float(self.devicePixelRatioF() / self.current_view().scale)
+
+    def _on_widget(self, region: Region) -> QRectF:
+        """A shown region on the widget."""
+        view, ratio = self.current_view(), self.devicePixelRatioF()
+        factor = view.scale / ratio
+        left, top = (region.x - view.x) * factor, (region.y - view.y) * factor
+        return QRectF(left, top, region.width * factor, region.height * factor)
+
+    # mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A tool's press, or the beginning of a drag."""
+        self.pressed.emit()
+        position = event.position()
+        if event.button() == Qt.MouseButton.LeftButton and self.data is not None and self.drawing.press(position):
+            return
+        self._drag = (event.button(), position, position)
+        if self._action(event.button()) == "magnify":
+            self.lens.follow(position)
+            self.redraw()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Report the place under the mouse; pan, window, zoom or scroll while a button is held."""
+        position = event.position()
+        if self.data is not None:
+            self.cursor_moved.emit(*self.stored_at(position))
+        if self.lens.shown:
+            self.lens.follow(position)
+            self.redraw()
+        if self.drawing.move(position) or self._drag is None:
+            return
+        button, start, last = self._drag
+        self._drag = (button, start, position)
+        self._dragged(self._action(button), position - last, start)
+
+    def _action(self, button: Qt.MouseButton) -> Gesture:
+        mouse, kinds = self.mouse, Qt.MouseButton
+        known = {kinds.LeftButton: mouse.left, kinds.RightButton: mouse.right, kinds.MiddleButton: mouse.middle}
+        return known.get(button, "none")
+
+    def _dragged(self, action: Gesture, by: QPointF, start: QPointF) -> None:
+        if action == "pan":
+            self.pan(by.x(), by.y())
+        elif action == "window":
+            self.window_dragged.emit(by.x(), by.y())
+        elif action == "zoom":
+            self.zoom(_ZOOM_DRAG ** -by.y(), self.shown_at(start))
+        elif action == "scroll" and by.y():
+            self.scrolled.emit(1 if by.y() > 0 else -1)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The end of a drag, or a click."""
+        position = event.position()
+        if self.drawing.release(position) or self._drag is None:
+            return
+        button, start, _ = self._drag
+        self._drag = None
+        if self._action(button) == "magnify":
+            self.lens.leave()
+            self.redraw()
+        moved = (position - start).manhattanLength()
+        if button == Qt.MouseButton.LeftButton and moved <= _CLICK_PX and self.data is not None:
+            self.clicked_at.emit(*self.stored_at(position))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Close a shape, else single or tiled."""
+        self._drag = None
+        if not self.drawing.double_click(event.position()):
+            self.doubled.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom to the cursor, scroll or change the window, as the preferences say."""
+        event.accept()
+        steps = event.angleDelta().y() / 120 * (-1 if self.wheel_reversed else 1)
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        action = self.mouse.ctrl_wheel if control else self.mouse.wheel
+        if action == "zoom":
+            self.zoom(_ZOOM_STEP**steps, self.shown_at(event.position()))
+        elif action == "scroll" and steps:
+            self.scrolled.emit(-1 if steps > 0 else 1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys are the window's, but for those of a shape that is being drawn."""
+        if not self.drawing.key(event.key()):
+            event.ignore()
+
+    def leaveEvent(self, event: Any) -> None:
+        """No glass outside."""
+        super().leaveEvent(event)
+        self.lens.leave()
+        self.redraw()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep looking at the same place."""
+        super().resizeEvent(event)
+        pose: Pose | None = getattr(self, "pose", None)  # pyqtgraph resizes while it is being made
+        if pose is not None:
+            self.set_pose(pose)
+
+    # painting
 
     def drawForeground(self, painter: QPainter, rect: QRectF | Any) -> None:
-        """Scale bar and corner text, over the picture."""
+        """Words, marks and glass over the picture."""
         super().drawForeground(painter, rect)
         painter.save()
-        painter.resetTransform()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = QFont(self.font())
-        font.setPixelSize(13)
-        painter.setFont(font)
+        furniture.prepare(painter, self.font())
+        area = QRectF(self.viewport().rect())
         if self.data is None:
-            middle = self.viewport().rect().adjusted(40, 0, -40, 0)
-            painter.setPen(_INK)
-            painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
-            painter.restore()
-            return
-        self._draw_places(painter)
-        self._draw_corner(painter)
-        self._draw_scale_bar(painter, self.data.info.spacing)
+            furniture.draw_message(painter, area, self.message)
+            furniture.draw_corners(painter, area, self.corners, 6)
+        else:
+            self._draw_furniture(painter, area, self.data)
         painter.restore()
 
-    def _draw_places(self, painter: QPainter) -> None:
-        """A cascade's places as dashed squares, each with its score."""
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        labels = []
-        for place in self.overlay.places:
-            region = place.region
-            corners = QRectF(region.x, region.y, region.width, region.height)
-            square = self.mapFromScene(self.box.mapViewToScene(corners)).boundingRect()
-            for color, style in ((_SHADOW, Qt.PenStyle.SolidLine), (_OUTLINE, Qt.PenStyle.DashLine)):
-                painter.setPen(QPen(color, 1.5, style))
-                painter.drawRect(square)
-            labels.append((square.left(), square.top(), score_words(place.score)))
-        metrics = painter.fontMetrics()
-        widths = [metrics.horizontalAdvance(text) + 8 for _, _, text in labels]
-        spots = apart([(x, y, width) for (x, y, _), width in zip(labels, widths, strict=True)], metrics.height())
-        for (x, y), (_, _, text), width in zip(spots, labels, widths, strict=True):
-            painter.fillRect(QRectF(x, y, width, metrics.height()), _BACKDROP)
-            _shadowed(painter, QPointF(x + 4, y + metrics.ascent()), text)
-
-    def _draw_corner(self, painter: QPainter) -> None:
-        """The image's own words, on a shade: some pictures have text burnt in at the same place."""
-        if not self.corner:
-            return
-        width = max(painter.fontMetrics().horizontalAdvance(line) for line in self.corner)
-        painter.fillRect(QRectF(8, 9, width + 12, 19 * len(self.corner) + 5), _BACKDROP)
-        for number, line in enumerate(self.corner):
-            _shadowed(painter, QPointF(14, 26 + 19 * number), line)
-
-    def _draw_scale_bar(self, painter: QPainter, spacing: SpacingMm | None) -> None:
-        height = self.viewport().height()
+    def _draw_furniture(self, painter: QPainter, area: QRectF, data: PictureData) -> None:
+        furniture.draw_places(painter, self.overlay.places, self._on_widget)
+        if self.finding is not None:
+            turned = data.info.turn.region_to_shown(self.finding.region, data.info.size)
+            furniture.draw_finding(painter, self._on_widget(turned), self.finding.number)
+        self.drawing.paint(painter)
+        furniture.draw_corners(painter, area, self.corners, 44)
         per_px = self.current_view().scale / self.devicePixelRatioF()
-        if spacing is None:
-            _shadowed(painter, QPointF(14, height - 16), "pixel size not known")
-            return
-        mm_a_screen_px = spacing.column / per_px
-        length = round_length(self.viewport().width() * _BAR_SHARE * mm_a_screen_px)
-        pixels = length / mm_a_screen_px
-        for color, width in ((_SHADOW, 5), (_INK, 2)):
-            painter.setPen(QPen(color, width))
-            painter.drawLine(QPointF(16, height - 18), QPointF(16 + pixels, height - 18))
-            for x in (16, 16 + pixels):
-                painter.drawLine(QPointF(x, height - 23), QPointF(x, height - 13))
-        _shadowed(painter, QPointF(16, height - 30), format_length(length))
+        furniture.draw_scale_bar(painter, area, data.spacing, per_px, self.corners.right)
+        self.lens.paint(painter, self)
 
     def _on_range(self) -> None:
         self.view_changed.emit()
@@ -210,63 +358,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             if self.compositor.needs_detail(view):
                 self.detail_wanted.emit(view)
 
-
-class _Box(pg.ViewBox):  # type: ignore[misc]
-    """Left drag pans, right drag changes the window, the wheel zooms to the cursor."""
-
-    def __init__(self, canvas: Canvas) -> None:
-        super().__init__(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
-        self._canvas = canvas
-        self.setLimits(minXRange=8)
-
-    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
-        if event.button() == Qt.MouseButton.RightButton:
-            event.accept()
-            delta = event.screenPos() - event.lastScreenPos()
-            self._canvas.drag_window(delta.x(), delta.y())
-        else:
-            super().mouseDragEvent(event, axis)
-
-    def wheelEvent(self, event: Any, axis: int | None = None) -> None:
-        event.accept()
-        factor = _ZOOM_STEP ** (event.delta() / 120)
-        self._canvas.zoom(factor, self.mapToView(event.pos()))
-
-    def mouseClickEvent(self, event: Any) -> None:
-        if event.double():
-            event.accept()
-            self._canvas.fit()
-
-
-class _PictureItem(pg.GraphicsObject):  # type: ignore[misc]
-    """Paints the visible part; its own size is the image's."""
-
-    def __init__(self, canvas: Canvas) -> None:
-        super().__init__()
-        self._canvas = canvas
-        self._pixels: Bgra | None = None
-
-    def boundingRect(self) -> QRectF:
-        data = self._canvas.data
-        return QRectF(0, 0, data.info.size.width, data.info.size.height) if data else QRectF(0, 0, 1, 1)
-
-    def paint(self, painter: QPainter, *_: Any) -> None:
-        canvas = self._canvas
-        if canvas.compositor is None:
-            return
-        view = canvas.current_view()
-        self._pixels = canvas.compositor.compose(view, canvas.tone, canvas.overlay)  # kept while Qt draws it
-        image = QImage(self._pixels.data, view.width, view.height, view.width * 4, QImage.Format.Format_RGB32)
-        image.setDevicePixelRatio(canvas.devicePixelRatioF())
-        painter.save()
-        painter.resetTransform()
-        painter.drawImage(QPointF(0, 0), image)
-        painter.restore()
-
-
-def _shadowed(painter: QPainter, at: QPointF, text: str) -> None:
-    painter.setPen(_SHADOW)
-    for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-        painter.drawText(at + QPointF(dx, dy), text)
-    painter.setPen(_INK)
-    painter.drawText(at, text)
+    @property
+    def size_px(self) -> Size | None:
+        """Level 0 as shown, or None without a picture."""
+        return self.data.size if self.data is not None else None

@@ -7,9 +7,9 @@ depends on changes: dragging a window looks codes up again, moving the threshold
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,9 +17,12 @@ import numpy.typing as npt
 
 from pathview.geometry import Region, Size
 from pathview.images.intensity import Voi
-from pathview.images.pyramid import Patch, PictureData
+from pathview.images.pyramid import Patch, PictureData, halvings
 from pathview.images.render import heat_tables
 from pathview.results.result import Place, ScoreMap
+
+if TYPE_CHECKING:  # the window starts without DICOM's library
+    from pathview.images.graphics import Graphics
 
 Bgra = npt.NDArray[np.uint8]
 OUTLINE_BGRA = (71, 209, 255, 255)
@@ -27,7 +30,11 @@ _NEAREST_FROM = 6.0
 """Screen pixels an image pixel from which pixels are shown as squares."""
 _FILL_OPACITY = 0.35
 _LINE = np.ones((5, 5), np.uint8)
-SURROUND_BGRA = (20, 17, 15, 255)
+BREAST_BGRA = (214, 170, 96, 255)
+GRAPHICS_BGRA = (170, 230, 120, 255)
+_GRAPHICS_FROM = 40
+"""How much of 255 of a shrunk overlay plane is drawn, so that thin lines stay."""
+SURROUND_BGRA = (0, 0, 0, 255)
 """The canvas beyond the image."""
 
 
@@ -65,7 +72,11 @@ class Overlay:
     colormap: str = "inferno"
     opacity: float = 0.6
     places: tuple[Place, ...] = ()
-    """Squares to draw with their scores."""
+    """Squares to draw with their scores, in shown pixels."""
+    breast: ScoreMap | None = None
+    """Where the breast was found, to outline it."""
+    graphics: Graphics | None = None
+    """The file's own overlays and shutter."""
 
 
 class _Same:
@@ -101,19 +112,28 @@ class Compositor:
         wanted = max(1.0, 1 / view.scale)
         if self.data.levels[0].downsample <= wanted * 1.2:
             return False
-        return self._detail is None or not _covers(self._detail, view, wanted, self.data.info.size)
+        return self._detail is None or not _covers(self._detail, view, wanted, self.data.size)
 
     def compose(self, view: View, tone: Tone, overlay: Overlay) -> Bgra:
         """The screen's pixels: uint8 [height, width, 4] in BGRA order, ready for a 32-bit QImage."""
         below: Hashable = (view, _Same(self._detail), tone)
         pixels: Bgra = self._kept("toned", below, lambda: self._toned(view, tone))
+        if overlay.graphics is not None:
+            graphics = overlay.graphics
+            below = (below, _Same(graphics))
+            pixels = self._kept("graphics", below, lambda: self._with_graphics(pixels, view, graphics))
         if overlay.heat is not None:
             below = (below, _Same(overlay.heat), overlay.colormap, overlay.opacity)
             pixels = self._kept("heated", below, lambda: self._heated(pixels, view, overlay))
-        if overlay.probability is None or not overlay.mask:
+        if overlay.breast is None and (overlay.probability is None or not overlay.mask):
             return pixels
         canvas = pixels.copy()
-        self._lay_mask(canvas, view, overlay)
+        if overlay.breast is not None:
+            self._outline(canvas, view, "breast", overlay.breast, 0.5, BREAST_BGRA)
+        if overlay.probability is not None and overlay.mask:
+            inside = self._outline(canvas, view, "mask", overlay.probability, overlay.threshold, OUTLINE_BGRA)
+            if overlay.fill:
+                _tint(canvas, inside)
         return canvas
 
     def _kept(self, stage: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -134,13 +154,11 @@ class Compositor:
             full = np.full(65536, table[-1], np.uint8)
             full[: len(table)] = table
             canvas = np.asarray(cv2.cvtColor(cv2.LUT(cut, full), cv2.COLOR_GRAY2BGRA))
-        _fill_outside(canvas.view(np.uint32)[..., 0], Region.whole(self.data.info.size), view, _packed(SURROUND_BGRA))
+        _fill_outside(canvas.view(np.uint32)[..., 0], Region.whole(self.data.size), view, _packed(SURROUND_BGRA))
         return canvas
 
     def _cut(self, view: View) -> npt.NDArray[np.generic]:
-        finest = max(1.0, 1 / view.scale)
-        fitting = [level for level in self.data.levels if level.downsample <= finest * 1.01]
-        cut = _warp(fitting[-1] if fitting else self.data.levels[0], view)
+        cut = _warp(_level_for(self.data.levels, view), view)
         if self._detail is not None and self.data.partial:
             cut = _laid_over(cut, self._detail, view)
         return cut
@@ -148,22 +166,38 @@ class Compositor:
     def _heated(self, below: Bgra, view: View, overlay: Overlay) -> Bgra:
         heat = overlay.heat
         assert heat is not None
-        values = self._kept("heat", (view, _Same(heat)), lambda: map_on_screen(heat, view, self.data.info.size))
+        values = self._kept("heat", (view, _Same(heat)), lambda: map_on_screen(heat, view, self.data.size))
         add, keep = heat_tables(overlay.colormap, overlay.opacity)
         index = cv2.convertScaleAbs(np.maximum(values, 0), alpha=255.0)
         shade = cv2.cvtColor(cv2.LUT(index, keep), cv2.COLOR_GRAY2BGRA)
         glow = cv2.cvtColor(cv2.applyColorMap(index, np.ascontiguousarray(add[:, None, ::-1])), cv2.COLOR_BGR2BGRA)
         return np.asarray(cv2.add(cv2.multiply(below, shade, scale=1 / 255), glow))
 
-    def _lay_mask(self, canvas: Bgra, view: View, overlay: Overlay) -> None:
-        probability = overlay.probability
-        assert probability is not None
-        key = (view, _Same(probability))
-        values = self._kept("probability", key, lambda: map_on_screen(probability, view, self.data.info.size))
-        inside, outline = self._kept("mask", (key, overlay.threshold), lambda: _outlined(values, overlay.threshold))
-        if overlay.fill:
-            _tint(canvas, inside)
-        canvas.view(np.uint32).ravel()[outline] = _packed(OUTLINE_BGRA)
+    def _with_graphics(self, below: Bgra, view: View, graphics: Graphics) -> Bgra:
+        """The shutter hides, the overlay planes draw over it."""
+        canvas = below.copy()
+        whole = Region.whole(self.data.size)
+        if graphics.shutter is not None:
+            hidden = np.asarray(_warp(Patch(whole, graphics.shutter), view), np.uint8) > 0
+            gray = graphics.shutter_gray
+            canvas.view(np.uint32)[..., 0][hidden] = _packed((gray, gray, gray, 255))
+        if graphics.overlay is not None:
+            plane = graphics.overlay
+            levels = self._kept("planes", _Same(plane), lambda: halvings(plane * np.uint8(255), whole))
+            drawn = np.asarray(_warp(_level_for(levels, view), view), np.uint8) >= _GRAPHICS_FROM
+            canvas.view(np.uint32)[..., 0][drawn] = _packed(GRAPHICS_BGRA)
+        _fill_outside(canvas.view(np.uint32)[..., 0], whole, view, _packed(SURROUND_BGRA))
+        return canvas
+
+    def _outline(
+        self, canvas: Bgra, view: View, stage: str, score_map: ScoreMap, threshold: float, color: tuple[int, ...]
+    ) -> npt.NDArray[np.uint8]:
+        """Draw the line around what reaches a threshold; what lies inside, on the screen."""
+        key = (view, _Same(score_map))
+        values = self._kept(f"{stage} map", key, lambda: map_on_screen(score_map, view, self.data.size))
+        inside, outline = self._kept(stage, (key, threshold), lambda: _outlined(values, threshold))
+        canvas.view(np.uint32).ravel()[outline] = _packed(color)
+        return np.asarray(inside)
 
 
 def _outlined(values: npt.NDArray[np.float32], threshold: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
@@ -172,7 +206,14 @@ def _outlined(values: npt.NDArray[np.float32], threshold: float) -> tuple[npt.ND
     return inside, np.flatnonzero(cv2.dilate(inside, _LINE) != inside)
 
 
-def _packed(bgra: tuple[int, int, int, int]) -> np.uint32:
+def _level_for(levels: Sequence[Patch], view: View) -> Patch:
+    """The coarsest level that is as fine as the screen."""
+    finest = max(1.0, 1 / view.scale)
+    fitting = [level for level in levels if level.downsample <= finest * 1.01]
+    return fitting[-1] if fitting else levels[0]
+
+
+def _packed(bgra: tuple[int, ...]) -> np.uint32:
     """A colour as one number, which numpy writes several times faster than four."""
     return np.uint32(int.from_bytes(bytes(bgra), sys.byteorder))
 

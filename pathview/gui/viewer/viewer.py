@@ -1,91 +1,168 @@
-"""The viewer: the images of a case above, the canvas, and the read-out below."""
+"""The viewer: what hangs above, the light box, frames and read-out below."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from pathview.gui.theme import LABEL_WORDS
+from pathview.gui.case_state import CaseState, ViewState
 from pathview.gui.viewer.canvas import Canvas
-from pathview.gui.viewer.picture import Tone, View
+from pathview.gui.viewer.cine import CineBar
+from pathview.gui.viewer.furniture import Corners
+from pathview.gui.viewer.hanging_bar import HangingBar
+from pathview.gui.viewer.light_box import LightBox
+from pathview.gui.viewer.picture import View
+from pathview.gui.viewer.pose import Stand
 from pathview.images.pyramid import PictureData
 from pathview.review.case import ImageRow
 
+if TYPE_CHECKING:
+    from pathview.review.hanging import Protocol
+
 _DETAIL_DELAY_MS = 60
+_ROOM_FOR_TEXT = 480
+"""Height of a tile from which all its corner texts fit."""
 
 
 class Viewer(QWidget):
-    """Canvas with an image strip and a status line."""
+    """Shows the state of the reading room; says what the reader does to images."""
 
     image_chosen = Signal(int)
-    """Index of an image of the case."""
-    detail_wanted = Signal(object)
+    """Image id."""
+    detail_wanted = Signal(int, object)
+    slab_wanted = Signal(int, int, str, float)
+    """Centre, thickness, mode, and level-0 pixels a pixel."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         """An empty viewer."""
         super().__init__(parent)
-        self.canvas = Canvas()
-        self.strip = _Strip(self)
-        self.strip.chosen.connect(self.image_chosen)
-        self._readout = QLabel("")
-        self._readout.setObjectName("readout")
-        self._tone = QLabel("")
-        self._tone.setObjectName("readout")
-        self._zoom = QLabel("")
-        self._zoom.setObjectName("readout")
-        bottom = QHBoxLayout()
-        bottom.setContentsMargins(10, 3, 10, 3)
-        bottom.addWidget(self._readout, 1)
-        bottom.addWidget(self._tone)
-        bottom.addSpacing(18)
-        bottom.addWidget(self._zoom)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.strip)
-        layout.addWidget(self.canvas, 1)
-        layout.addLayout(bottom)
-        self._wanted: View | None = None
+        self.bar = HangingBar()
+        self.box = LightBox()
+        self.cine = CineBar()
+        self.corner_texts = True
+        self._state = CaseState()
+        self._readout, self._tone, self._zoom = QLabel(""), QPushButton(""), QLabel("")
+        for label in (self._readout, self._zoom):
+            label.setObjectName("readout")
+        self._tone.setFlat(True)
+        self._tone.setObjectName("tone")
+        self._tone.setToolTip("Windows of the file and presets (V)")
+        self._tone.setAccessibleName("Window")
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self._tone.setMenu(self._menu)
+        self._lay_out()
+        self._wanted: tuple[int, View] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_DETAIL_DELAY_MS)
         self._timer.timeout.connect(self._ask_for_detail)
-        self.canvas.cursor_moved.connect(self._show_place)
-        self.canvas.view_changed.connect(self._show_zoom)
-        self.canvas.tone_changed.connect(self._show_tone)
-        self.canvas.detail_wanted.connect(self._note_detail)
+        box = self.box
+        box.activated.connect(self.image_chosen)
+        box.cursor_moved.connect(self._show_place)
+        box.view_changed.connect(self._show_zoom)
+        box.tone_changed.connect(self._show_tone)
+        box.detail_wanted.connect(self._note_detail)
+        box.scrolled.connect(self._on_scrolled)
+        self.cine.wanted.connect(self._on_frames)
 
-    def set_picture(self, data: PictureData | None, title: str = "", message: str = "") -> None:
-        """Show a picture, fitted; or nothing, and a message in its place."""
-        self.canvas.message = message
-        self.canvas.corner = _corner(data, title) if data else ()
-        self.canvas.set_picture(data)
-        self._readout.setText("")
+    def _lay_out(self) -> None:
+        bottom = QHBoxLayout()
+        bottom.setContentsMargins(10, 2, 10, 2)
+        bottom.addWidget(self._readout, 1)
+        bottom.addWidget(self._tone)
+        bottom.addSpacing(14)
+        bottom.addWidget(self._zoom)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.box, 1)
+        layout.addWidget(self.cine)
+        layout.addLayout(bottom)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The active canvas."""
+        return self.box.canvas
+
+    # the state
+
+    def hang(self, state: CaseState, protocols: tuple[Protocol, ...]) -> None:
+        """Hang a step, or make another image active."""
+        before, self._state = self._state, state
+        self.bar.show_state(state, protocols)
+        stands = {image.id: Stand.expected(image.info, image.mpp_um) for image in state.hung}
+        if before.step is not state.step or before.detail is not state.detail:
+            known = {key: stand for key, stand in stands.items() if stand is not None}
+            self.box.hang(state.step, known, state.active)
+            for image in state.hung:
+                self.show_picture(state, image.id)
+        self.box.activate(state.active)
+        self._show_frames()
         self._show_zoom()
+        self._show_tone()
+        self._readout.setText("")
 
-    def next_voi(self) -> None:
-        """Step to the next window or LUT of the file."""
-        data = self.canvas.data
-        if data is None or data.scale is None or not data.scale.options:
+    def show_picture(self, state: CaseState, image_id: int, keep: bool = False) -> None:
+        """Show what is known of an image: its picture, or why there is none."""
+        self._state = state
+        view, image = state.view_of(image_id), state.image_of(image_id)
+        if image is None:
             return
-        options = data.scale.options
-        current = self.canvas.tone.voi or options[0]
-        index = options.index(current) + 1 if current in options else 0
-        self.canvas.set_tone(Tone(options[index % len(options)], self.canvas.tone.invert))
+        self.box.set_picture(image_id, view.picture, view.problem or "Opening ...", keep)
+        self._write_corners(image, view)
+        self._lay_over(image)
+        if image_id == state.active:
+            self._show_tone()
+            if not keep:
+                self._show_frames()
 
-    def reset_window(self) -> None:
-        """The file's first choice again."""
-        self.canvas.set_tone(Tone(None, self.canvas.tone.invert))
+    def show_frame(self, state: CaseState, image_id: int) -> None:
+        """Show another frame of the same image."""
+        self.show_picture(state, image_id, keep=True)
+        self.cine.show_frame()
 
-    @Slot(bool)
-    def invert(self, on: bool) -> None:
-        """Dark for bright."""
-        self.canvas.set_tone(Tone(self.canvas.tone.voi, on))
+    def show_overlays(self, state: CaseState) -> None:
+        """Lay results over all that hangs."""
+        self._state = state
+        self.bar.show_state(state, self.bar.protocols)
+        for image in state.hung:
+            self._lay_over(image)
+
+    def _lay_over(self, image: ImageRow) -> None:
+        overlay, finding = self._state.overlay_of(image), self._state.finding_on(image.id)
+        for tile in self.box.tiles_of(image.id):
+            if tile.canvas.data is not None:
+                tile.canvas.set_overlay(overlay)
+                tile.canvas.point_out(finding)
+
+    def go_to_finding(self) -> None:
+        """Bring the finding that is pointed out into view."""
+        finding, data = self.canvas.finding, self.canvas.data
+        if finding is not None and data is not None:
+            self.canvas.show_region(data.info.turn.region_to_shown(finding.region, data.info.size))
+
+    # words
+
+    def set_corner_texts(self, on: bool) -> None:
+        """Show who, when and how in the corners, or only which view it is."""
+        self.corner_texts = on
+        for image in self._state.hung:
+            self._write_corners(image, self._state.view_of(image.id))
+
+    def _write_corners(self, image: ImageRow, view: ViewState) -> None:
+        prior = self._state.prior is not None and image in self._state.prior.images
+        for tile in self.box.tiles_of(image.id):
+            room = tile.height() >= _ROOM_FOR_TEXT or len(self.box.tiles) == 1
+            tile.canvas.corners = corners_of(image, view.picture, self.corner_texts, room, prior)
+            tile.canvas.redraw()
 
     @Slot(float, float)
     def _show_place(self, x: float, y: float) -> None:
+        """The value at a stored point, and where it lies."""
         data = self.canvas.data
         if data is None or not (0 <= x < data.info.size.width and 0 <= y < data.info.size.height):
             self._readout.setText("")
@@ -93,86 +170,125 @@ class Viewer(QWidget):
         text = f"x {int(x)}  y {int(y)} px"
         if data.info.spacing is not None:
             text += f"   {x * data.info.spacing.column:.2f}, {y * data.info.spacing.row:.2f} mm"
-        self._readout.setText(f"{text}   {_value_at(data, int(x), int(y))}")
+        self._readout.setText(f"{text}   {_value_at(data, x, y)}")
 
     @Slot()
     def _show_zoom(self) -> None:
-        data = self.canvas.data
-        self._zoom.setText(f"{100 * self.canvas.current_view().scale:.0f} %" if data else "")
+        canvas = self.canvas
+        data, per_mm = canvas.data, self.box.pixels_per_mm
+        if data is None:
+            self._zoom.setText("")
+            return
+        scale = canvas.current_view().scale
+        words = f"{100 * scale:.0f} %"
+        if per_mm is not None and data.spacing is not None:
+            life = scale / data.spacing.column / (per_mm * canvas.devicePixelRatioF())
+            words += f"  ·  {life:.2f} × life size"
+        self._zoom.setText(words)
 
     @Slot()
     def _show_tone(self) -> None:
+        data, tone = self.canvas.data, self.canvas.tone
+        self._tone.setVisible(data is not None and data.scale is not None)
+        if data is not None and data.scale is not None:
+            self._tone.setText(_tone_words(data, self.canvas) + ("  inverted" if tone.invert else ""))
+
+    @Slot()
+    def _fill_menu(self) -> None:
+        from pathview.images.presets import voi_choices
+
+        self._menu.clear()
         data = self.canvas.data
         if data is None or data.scale is None:
-            self._tone.setText("")
             return
-        inverted = " inverted" if self.canvas.tone.invert else ""
-        self._tone.setText((self.canvas.tone.voi or data.scale.voi).name + inverted)
+        current = self.canvas.tone.voi or data.scale.voi
+        for number, choice in enumerate(voi_choices(data.scale)):
+            action = self._menu.addAction(choice.name)
+            action.setCheckable(True)
+            action.setChecked(choice.voi == current)
+            action.setData(number)
+            action.triggered.connect(self._on_choice)
 
-    @Slot(object)
-    def _note_detail(self, view: View) -> None:
-        self._wanted = view
+    def _on_choice(self) -> None:
+        self.box.set_voi(int(self.sender().data()))  # type: ignore[attr-defined]
+
+    def step_voi(self, by: int) -> None:
+        """Step through the file's windows and the presets."""
+        from pathview.images.presets import voi_choices
+
+        data = self.canvas.data
+        if data is not None and data.scale is not None:
+            choices = voi_choices(data.scale)
+            current = self.canvas.tone.voi or data.scale.voi
+            now = next((n for n, choice in enumerate(choices) if choice.voi == current), -1)
+            self.box.set_voi((now + by) % len(choices))
+
+    # frames
+
+    def _show_frames(self) -> None:
+        picture = self._state.picture
+        self.cine.show_image(picture.info.frames if picture is not None and picture.scale else 1,
+                             picture.frame if picture is not None else 0)  # fmt: skip
+
+    @Slot(int)
+    def _on_scrolled(self, by: int) -> None:
+        if not self.cine.isHidden():
+            self.cine.step(by)
+        elif self._state.detail is not None and len(self._state.steps) > 1:
+            self.bar.stepped.emit(by)
+
+    @Slot(int, int, str)
+    def _on_frames(self, center: int, thickness: int, mode: str) -> None:
+        downsample = max(1.0, 1 / self.canvas.current_view().scale) if self.cine.playing else 1.0
+        self.slab_wanted.emit(center, thickness, mode, downsample)
+
+    @Slot(int, object)
+    def _note_detail(self, image_id: int, view: View) -> None:
+        self._wanted = (image_id, view)
         self._timer.start()
 
     @Slot()
     def _ask_for_detail(self) -> None:
         if self._wanted is not None:
-            self.detail_wanted.emit(self._wanted)
+            self.detail_wanted.emit(*self._wanted)
 
 
-class _Strip(QWidget):
-    """One button for each image of a case, with its state; hidden where there is one image."""
-
-    chosen = Signal(int)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)  # type: ignore[arg-type]
-        self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(8, 6, 8, 6)
-        self._group = QButtonGroup(self)
-        self._group.idClicked.connect(self.chosen)
-        self.hide()
-
-    def show_images(self, images: Sequence[ImageRow], current: int) -> None:
-        """Show the images of a case."""
-        for button in self._group.buttons():
-            self._group.removeButton(button)
-            self._layout.removeWidget(button)
-            button.deleteLater()
-        while self._layout.count():
-            self._layout.takeAt(0)
-        for index, image in enumerate(images):
-            label = image.result.label or "not_analysed" if image.result else None
-            button = QPushButton(f"{image.title}  ·  {LABEL_WORDS[label]}")
-            button.setCheckable(True)
-            button.setChecked(index == current)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setProperty("state", label or "new")
-            button.setObjectName("imageButton")
-            self._group.addButton(button, index)
-            self._layout.addWidget(button)
-        self._layout.addStretch(1)
-        self.setVisible(len(images) > 1)
+def corners_of(image: ImageRow, data: PictureData | None, all_texts: bool, room: bool, prior: bool) -> Corners:
+    """The words of a tile, on the side of the air."""
+    title = image.title + ("  ·  prior" if prior else "")
+    if data is None:
+        return Corners((title,))
+    info, captions = data.info, data.captions
+    said = {"PHANTOM, not a patient": info.phantom, "FOR PROCESSING: raw values": info.for_processing}
+    warnings = tuple(words for words, true in said.items() if true)
+    top: tuple[str, ...] = (title,)
+    bottom: tuple[str, ...] = ()
+    if all_texts:
+        top += captions.patient if room else captions.patient[:1]
+        bottom = captions.technique if room else ()
+    if info.spacing is not None and not bottom:
+        words = f"{info.spacing.column:.3f} mm" if info.kind == "mammogram" else f"{info.spacing.mpp_um:.3g} µm"
+        bottom = (f"{words} a pixel, {info.spacing_source}",)
+    return Corners(top, bottom, warnings, right=info.chest_wall == "left")
 
 
-def _corner(data: PictureData, title: str) -> tuple[str, ...]:
-    info = data.info
-    lines = [title]
-    if info.phantom:
-        lines.append("PHANTOM, not a patient")
-    if info.for_processing:
-        lines.append("FOR PROCESSING")
-    if info.spacing is not None and info.kind == "mammogram":
-        lines.append(f"{info.spacing.column:.3f} mm a pixel, {info.spacing_source}")
-    elif info.spacing is not None:
-        lines.append(f"{info.spacing.mpp_um:.3g} µm a pixel, {info.spacing_source}")
-    return tuple(lines)
+def _tone_words(data: PictureData, canvas: Canvas) -> str:
+    from pathview.images.presets import voi_choices
+
+    assert data.scale is not None
+    current = canvas.tone.voi or data.scale.voi
+    return next((choice.name for choice in voi_choices(data.scale) if choice.voi == current), current.name)
 
 
-def _value_at(data: PictureData, x: int, y: int) -> str:
+def _value_at(data: PictureData, x: float, y: float) -> str:
+    """The value of a stored point; of a coarse frame, of the pixel that covers it."""
     if data.partial:
         return ""
-    pixel = data.levels[0].pixels[y, x]
+    patch = data.levels[0]
+    shown_x, shown_y = data.info.turn.to_shown(int(x) + 0.5, int(y) + 0.5, data.info.size)
+    rows, columns = patch.pixels.shape[:2]
+    row = min(rows - 1, int(shown_y / patch.downsample))
+    pixel = patch.pixels[row, min(columns - 1, int(shown_x / patch.downsample))]
     if data.scale is None:
         return "RGB " + " ".join(str(int(part)) for part in pixel)
     return f"value {int(pixel) + data.scale.low}"

@@ -1,0 +1,128 @@
+"""What each action of the table does in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pathview.gui.dialogs.preferences_dialog import PreferencesDialog
+from pathview.gui.panels.notices import KeyboardHelp
+from pathview.results.measurement import MarkKind
+
+if TYPE_CHECKING:
+    from pathview.gui.main_window import MainWindow
+
+Handlers = Mapping[str, Callable[..., object]]
+
+
+def handlers(window: MainWindow) -> Handlers:
+    """One handler for each id of :data:`pathview.gui.actions.ACTIONS`."""
+    return {**_cases(window), **_hanging(window), **_viewing(window), **_results(window), **_tools(window)}
+
+
+def _cases(window: MainWindow) -> Handlers:
+    return {
+        "open_files": lambda: window.opening.ask_files(),
+        "open_folder": lambda: window.opening.ask_folder(),
+        "preferences": lambda: _ask_preferences(window),
+        "quit": window.close,
+        "next_case": lambda: window.worklist.step(1),
+        "previous_case": lambda: window.worklist.step(-1),
+        "next_image": lambda: window.desk.room.next_image(1),
+        "previous_image": lambda: window.desk.room.next_image(-1),
+        "decide_positive": lambda: window.decide("positive"),
+        "decide_negative": lambda: window.decide("negative"),
+        "decide_cant_tell": lambda: window.decide("cant_tell"),
+        "undo_decision": window.undo,
+        "focus_note": window.decision.note.setFocus,
+        "analyse_case": window.analyse_case,
+        "analyse_selection": window.analyse_selection,
+        "analyse_all": window.desk.analyse_new,
+        "fine_map": window.desk.use_fine_maps,
+        "cancel": window.leave_or_cancel,
+        "theme": window.switch_theme,
+        "keys": lambda: KeyboardHelp(window, window.preferences).exec(),
+        "about": window.about,
+    }
+
+
+def _hanging(window: MainWindow) -> Handlers:
+    room, box = window.desk.room, window.viewer.box
+
+    def link(on: bool) -> None:
+        box.linked = on
+        window.preferences.layout = replace(window.preferences.layout, linked=on)
+
+    return {
+        "next_step": lambda: window.reading.step(1),
+        "previous_step": lambda: window.reading.step(-1),
+        "single": box.set_single,
+        "linked": link,
+        "next_finding": lambda: window.reading.next_finding(1),
+        "previous_finding": lambda: window.reading.next_finding(-1),
+        "next_quadrant": lambda: box.next_quadrant(1),
+        "previous_quadrant": lambda: box.next_quadrant(-1),
+        "breast": lambda on: room.show(breast=on),
+        "graphics": lambda on: room.show(graphics=on),
+    }
+
+
+def _viewing(window: MainWindow) -> Handlers:
+    viewer, box = window.viewer, window.viewer.box
+
+    def texts(on: bool) -> None:
+        viewer.set_corner_texts(on)
+        window.preferences.layout = replace(window.preferences.layout, corner_texts=on)
+
+    return {
+        "fit": lambda: box.set_mode("fit"),
+        "same_size": lambda: box.set_mode("same"),
+        "one_to_one": lambda: box.set_mode("one"),
+        "true_size": window.reading.true_size,
+        "zoom_in": lambda: box.zoom(1.25),
+        "zoom_out": lambda: box.zoom(0.8),
+        "next_voi": lambda: viewer.step_voi(1),
+        "previous_voi": lambda: viewer.step_voi(-1),
+        "reset_window": box.reset_window,
+        "invert": box.invert,
+        "corner_texts": texts,
+    }
+
+
+def _results(window: MainWindow) -> Handlers:
+    room = window.desk.room
+    return {
+        "mask": lambda on: room.show(mask=on),
+        "fill": lambda on: room.show(fill=on),
+        "heat": lambda on: room.show(heat=on),
+        "threshold_down": lambda: window.ai.step_threshold(-0.02),
+        "threshold_up": lambda: window.ai.step_threshold(0.02),
+    }
+
+
+def _tools(window: MainWindow) -> Handlers:
+    box, cine = window.viewer.box, window.viewer.cine
+
+    def use(kind: MarkKind | None) -> Callable[[bool], None]:
+        return lambda on: box.use_tool(kind) if on else None
+
+    return {
+        "tool_look": use(None),
+        "tool_ruler": use("ruler"),
+        "tool_angle": use("angle"),
+        "tool_ellipse": use("ellipse"),
+        "tool_polygon": use("polygon"),
+        "remove_mark": lambda: window.viewer.canvas.drawing.delete(),
+        "lens": box.use_lens,
+        "play": cine.toggle,
+        "next_frame": lambda: cine.step(1),
+        "previous_frame": lambda: cine.step(-1),
+        "thicker": lambda: cine.thicker(1),
+        "thinner": lambda: cine.thicker(-1),
+    }
+
+
+def _ask_preferences(window: MainWindow) -> None:
+    protocols = [(protocol.name, protocol.title) for protocol in window.desk.room.protocols]
+    PreferencesDialog(window.preferences, protocols, window).exec()

@@ -1,0 +1,139 @@
+"""Reading: the light box and the study's table follow the reading room, and tell it what the reader does."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QAction
+
+from pathview.gui.desk import Desk
+from pathview.gui.dialogs.calibration import screen_key
+from pathview.gui.panels.study_panel import StudyPanel
+from pathview.gui.preferences import Preferences
+from pathview.gui.viewer.viewer import Viewer
+from pathview.images.pyramid import Patch
+
+
+class Reading(QObject):
+    """Between the room, which knows what hangs, and the widgets, which show it."""
+
+    said = Signal(str)
+    """A sentence for the banner."""
+    notices = Signal(str)
+    """What the reader should know about the active image."""
+
+    def __init__(
+        self, desk: Desk, viewer: Viewer, study: StudyPanel, preferences: Preferences, parent: QObject
+    ) -> None:
+        """Connect them; :meth:`follow` is given the actions that show what is on."""
+        super().__init__(parent)
+        self._desk, self._room, self._marks = desk, desk.room, desk.marks
+        self._viewer, self._box, self._study = viewer, viewer.box, study
+        self._preferences = preferences
+        self._actions: dict[str, QAction] = {}
+        room, marks, box = self._room, self._marks, self._box
+        room.hung.connect(self._hang)
+        room.picture_changed.connect(self._show_picture)
+        room.frame_changed.connect(self._show_frame)
+        room.loader.detail_loaded.connect(self._add_detail)
+        room.state_changed.connect(self._show_state)
+        marks.changed.connect(self._show_marks)
+        viewer.image_chosen.connect(room.choose_image)
+        viewer.detail_wanted.connect(room.want_detail)
+        viewer.slab_wanted.connect(room.show_slab)
+        viewer.bar.stepped.connect(self.step)
+        viewer.bar.protocol_chosen.connect(room.choose_protocol)
+        viewer.bar.prior_chosen.connect(desk.hang_prior)
+        box.clicked_at.connect(room.point_at)
+        box.mark_drawn.connect(marks.add)
+        box.mark_moved.connect(marks.move)
+        box.mark_removed.connect(marks.remove)
+        box.refused.connect(self.said)
+        study.image_chosen.connect(room.choose_image)
+        study.finding_chosen.connect(self.point_out)
+        preferences.changed.connect(self._on_preferences)
+
+    def follow(self, actions: dict[str, QAction]) -> None:
+        """Keep checkable actions true, and take what the preferences say."""
+        self._actions = actions
+        self._box.single_changed.connect(actions["single"].setChecked)
+        for what in ("mouse", "layout"):
+            self._on_preferences(what)
+
+    # what the room says
+
+    @Slot()
+    def _show_state(self) -> None:
+        self._study.show_state(self._room.state)
+        self._viewer.show_overlays(self._room.state)
+
+    @Slot()
+    def _hang(self) -> None:
+        self._viewer.hang(self._room.state, self._room.protocols)
+        for image in self._room.state.hung:
+            self._show_marks(image.id)
+
+    @Slot(int)
+    def _show_picture(self, image_id: int) -> None:
+        state = self._room.state
+        self._viewer.show_picture(state, image_id)
+        if image_id == state.active:
+            self._actions["invert"].setChecked(False)
+            if state.picture is not None and state.picture.info.notices:
+                self.notices.emit("  ".join(state.picture.info.notices))
+
+    @Slot(int)
+    def _show_frame(self, image_id: int) -> None:
+        self._viewer.show_frame(self._room.state, image_id)
+
+    @Slot(int)
+    def _show_marks(self, image_id: int) -> None:
+        for tile in self._box.tiles_of(image_id):
+            tile.canvas.drawing.show_marks(self._marks.of(image_id))
+
+    @Slot(int, object)
+    def _add_detail(self, image_id: int, patch: Patch) -> None:
+        for tile in self._box.tiles_of(image_id):
+            tile.canvas.add_detail(patch)
+
+    # what the reader does
+
+    @Slot(int)
+    def step(self, by: int) -> None:
+        """Hang the next or an earlier step; after the last one comes the first."""
+        state = self._room.state
+        if state.steps:
+            self._room.choose_step((state.step_index + by) % len(state.steps))
+
+    @Slot(int, int)
+    def point_out(self, image_id: int, number: int) -> None:
+        """Point a finding out and go there."""
+        self._room.point_out(image_id, number)
+        self._viewer.go_to_finding()
+
+    def next_finding(self, by: int) -> None:
+        """Go to the next finding of the study."""
+        self._room.next_finding(by)
+        self._viewer.go_to_finding()
+
+    def true_size(self) -> None:
+        """Show a millimetre as long as it is, once the monitor was calibrated."""
+        if self._box.pixels_per_mm is None:
+            self.said.emit("This monitor is not calibrated yet: File, Preferences, Monitor.")
+        elif self._room.state.picture is not None and self._room.state.picture.spacing is None:
+            self.said.emit("The file states no pixel spacing, so life size is not known.")
+        else:
+            self._box.set_mode("true")
+
+    @Slot(str)
+    def _on_preferences(self, what: str) -> None:
+        kept, box = self._preferences, self._box
+        if what == "mouse":
+            box.set_mouse(kept.mouse)
+        elif what == "layout":
+            layout = kept.layout
+            box.set_wheel(layout.wheel_reversed)
+            self._actions["linked"].setChecked(layout.linked)
+            self._actions["corner_texts"].setChecked(layout.corner_texts)
+            self._room.wanted_protocol = layout.start_protocol
+            box.set_mode("same" if layout.same_size else "fit")
+        box.pixels_per_mm = kept.pixels_per_mm(screen_key(self._viewer.screen()))

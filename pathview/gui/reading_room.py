@@ -1,0 +1,385 @@
+"""The reading room: which images of a case hang where, what is loaded of them, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from pathview.geometry import Region
+from pathview.gui.case_state import CaseState
+from pathview.gui.job_runner import JobRunner
+from pathview.gui.loader import ImageLoader, Maps
+from pathview.gui.picture_cache import PictureCache
+from pathview.gui.session_handle import SessionHandle
+from pathview.gui.viewer.picture import View
+from pathview.images.pyramid import PictureData, halvings
+from pathview.results.findings import Finding
+from pathview.results.result import ScoreMap
+from pathview.review.case import CaseDetail, CaseRow, ImageRow
+
+if TYPE_CHECKING:  # the window starts without their libraries
+    from pathview.images.graphics import Graphics
+    from pathview.images.slab import Slab, SlabMode
+    from pathview.review.hanging import HungStep, Protocol
+
+_MEASURE_DELAY_MS = 120
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A case and what hangs with it, as read from the store."""
+
+    detail: CaseDetail
+    priors: tuple[CaseRow, ...] = ()
+    prior: CaseDetail | None = None
+    protocols: tuple[Protocol, ...] = ()
+    problems: tuple[str, ...] = ()
+    """One sentence for each hanging protocol that is wrong."""
+
+    @property
+    def images(self) -> tuple[ImageRow, ...]:
+        """Of the case, then of the prior."""
+        return self.detail.images + (self.prior.images if self.prior is not None else ())
+
+    def hung(self, wanted: str = "") -> tuple[tuple[HungStep, ...], str]:
+        """The steps and the name of the protocol: the wanted one, else the one that the images ask for."""
+        from pathview.review.hanging import HangingImage, choose_protocol, hang
+
+        current = [HangingImage.from_info(image.id, image.info) for image in self.detail.images]
+        earlier = [HangingImage.from_info(image.id, image.info) for image in self.images[len(current) :]]
+        named = next((protocol for protocol in self.protocols if protocol.name == wanted), None)
+        protocol = named or choose_protocol(current, earlier, self.protocols)
+        return hang(current, earlier, protocol), protocol.name
+
+
+class ReadingRoom(QObject):
+    """The only one to change the state; loads what it needs."""
+
+    state_changed = Signal()
+    hung = Signal()
+    """Other images hang on the light box, or another one is active."""
+    picture_changed = Signal(int)
+    """An image's picture has come, or why it has none."""
+    frame_changed = Signal(int)
+    """Another frame of the same image."""
+    heat_wanted = Signal(object, str)
+    """An :class:`ImageRow` and a layer."""
+    settled = Signal()
+    """All that hangs is loaded."""
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        handle: SessionHandle,
+        reading: JobRunner,
+        store: JobRunner,
+        cache: PictureCache,
+        parent: QObject | None = None,
+    ) -> None:
+        """``reading`` opens images, ``store`` reads maps."""
+        super().__init__(parent)
+        self.state = CaseState()
+        self._opened: Opened
+        self.wanted_protocol = ""
+        """The hanging that the reader prefers; empty: chosen by the images."""
+        self.loader = ImageLoader(handle, reading, store, cache, self)
+        self.loader.picture_loaded.connect(self._on_picture)
+        self.loader.maps_loaded.connect(self._on_maps)
+        self.loader.areas_counted.connect(self._on_areas)
+        self.loader.findings_found.connect(self._on_findings)
+        self.loader.graphics_loaded.connect(self._on_graphics)
+        self.loader.slab_loaded.connect(self._on_slab)
+        self.loader.failed.connect(self._on_failed)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_MEASURE_DELAY_MS)
+        self._rest.timeout.connect(self._find)
+
+    @property
+    def busy(self) -> bool:
+        """Whether places are still to be counted."""
+        return self._rest.isActive()
+
+    # a case
+
+    def open(self, opened: Opened) -> None:
+        """Hang a case, its first step first."""
+        before = self.state
+        self._opened = opened
+        self.state = CaseState(
+            opened.detail,
+            opened.priors,
+            opened.prior,
+            mask=before.mask,
+            fill=before.fill,
+            heat=before.heat,
+            breast=before.breast,
+            graphics=before.graphics,
+            layer=before.layer,
+            colormap=before.colormap,
+            opacity=before.opacity,
+        )
+        self._hang(self.wanted_protocol)
+        self.choose_step(0)
+
+    def _hang(self, wanted: str) -> None:
+        steps, name = self._opened.hung(wanted)
+        self.state = replace(self.state, steps=steps, protocol=name)
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """What the case could hang by."""
+        return self._opened.protocols if self.state.detail is not None else ()
+
+    def choose_protocol(self, name: str) -> None:
+        """Hang the case in another way."""
+        if self.state.detail is not None:
+            self._hang(name)
+            self.choose_step(0)
+
+    def hang_prior(self, prior: CaseDetail | None) -> None:
+        """Hang another earlier study beside the case, or none."""
+        if self.state.detail is not None:
+            self._opened = replace(self._opened, prior=prior)
+            self.state = replace(self.state, prior=prior)
+            self._hang(self.wanted_protocol)
+            self.choose_step(min(self.state.step_index, len(self.state.steps) - 1))
+
+    def choose_step(self, index: int) -> None:
+        """Hang another step; the active image stays where it still hangs."""
+        if not self.state.steps:
+            self.hung.emit()
+            self.state_changed.emit()
+            return
+        self.state = replace(self.state, step_index=min(max(0, index), len(self.state.steps) - 1))
+        ids = [image.id for image in self.state.hung]
+        if self.state.active not in ids:
+            self.state = replace(self.state, active=ids[0] if ids else None)
+        self.state = self.state.keeping_pictures(ids)
+        self.loader.drop()
+        self.hung.emit()
+        self._load()
+        self.state_changed.emit()
+
+    def choose_image(self, image_id: int) -> None:
+        """Make an image active, hanging the step that shows it where this one does not."""
+        if all(image.id != image_id for image in self.state.hung):
+            step = next(
+                (n for n, step in enumerate(self.state.steps) if any(s.image_id == image_id for s in step.slots)), None
+            )
+            if step is None:
+                return
+            self.state = replace(self.state, active=image_id)
+            self.choose_step(step)
+            return
+        if image_id != self.state.active:
+            self.state = replace(self.state, active=image_id)
+            self.hung.emit()
+            self._find_if_missing()
+            self.state_changed.emit()
+
+    def next_image(self, by: int) -> None:
+        """Make the next image of the case active."""
+        detail = self.state.detail
+        if detail is not None and detail.images:
+            self.choose_image(detail.images[(self.state.index + by) % len(detail.images)].id)
+
+    def _load(self) -> None:
+        """Load what hangs, the active image first, then the maps of the other views for the study's table."""
+        first = sorted(self.state.hung, key=lambda image: image.id != self.state.active)
+        for image in first:
+            if "size" not in image.info:
+                self.state = self.state.with_view(image.id, problem=str(image.info.get("reason")))
+                self.picture_changed.emit(image.id)
+            else:
+                self.loader.load_picture(image)
+        own = self.state.detail.images if self.state.detail is not None else ()
+        for image in {image.id: image for image in (*first, *own)}.values():
+            self._load_maps(image)
+
+    def _load_maps(self, image: ImageRow) -> None:
+        result = image.result
+        if result is None or result.status != "analysed" or self.state.view_of(image.id).probability is not None:
+            return
+        self.loader.load_maps(image.id, result)
+
+    def reload(self, fresh: CaseDetail) -> None:
+        """Take the case as the store has it now; new results are loaded."""
+        detail = self.state.detail
+        if detail is None or detail.case.id != fresh.case.id:
+            return
+        before = {image.id: image.result.id if image.result else None for image in detail.images}
+        self.state = replace(self.state, detail=fresh)
+        for image in fresh.images:
+            result = image.result
+            if result is not None and before.get(image.id) != result.id:
+                view = self.state.view_of(image.id).without_result()
+                thresholds = {name: at for name, at in self.state.thresholds.items() if name != result.recipe}
+                self.state = replace(self.state, thresholds=thresholds, views={**self.state.views, image.id: view})
+                self._load_maps(image)
+        self.state_changed.emit()
+
+    # what has come
+
+    @Slot(int, object)
+    def _on_picture(self, image_id: int, picture: PictureData) -> None:
+        breast = picture.breast
+        outline = ScoreMap(breast.soft(), breast.place) if breast is not None else None
+        self.state = self.state.with_view(image_id, picture=picture, problem=None, breast=outline)
+        self.picture_changed.emit(image_id)
+        if self.state.graphics:
+            self._need_graphics()
+        self.state_changed.emit()
+        if all(self.state.view_of(i.id).picture or self.state.view_of(i.id).problem for i in self.state.hung):
+            self.settled.emit()
+
+    @Slot(object)
+    def _on_maps(self, maps: Maps) -> None:
+        image = self.state.image_of(maps.image_id)
+        if image is None or image.result is None or image.result.id != maps.result_id:
+            return
+        self.state = self.state.with_view(
+            image.id, probability=maps.probability, heatmaps=maps.heatmaps, findings=None, areas=None
+        )
+        if image.id == self.state.active and self.state.layer not in maps.heatmaps:
+            self.state = replace(self.state, layer=image.result.heat_layer)
+        self.state_changed.emit()
+        self.loader.count_areas(image, maps.probability)
+        self._rest.start()
+        if self.state.heat:
+            self.need_heat()
+
+    def add_heat(self, image: ImageRow, result_id: int, layer: str, maps: Mapping[str, ScoreMap]) -> None:
+        """Take heat maps that were made."""
+        known = self.state.image_of(image.id)
+        if known is not None and known.result is not None and known.result.id == result_id:
+            self.state = self.state.with_view(image.id, heatmaps={**self.state.view_of(image.id).heatmaps, **maps})
+            if image.id == self.state.active:
+                self.state = replace(self.state, layer=layer)
+            self.state_changed.emit()
+
+    @Slot(int, object, object)
+    def _on_areas(self, image_id: int, probability: ScoreMap, areas: Any) -> None:
+        if self.state.view_of(image_id).probability is probability:
+            self.state = self.state.with_view(image_id, areas=areas)
+            self.state_changed.emit()
+
+    @Slot(int, object, float, object)
+    def _on_findings(self, image_id: int, probability: ScoreMap, threshold: float, found: tuple[Finding, ...]) -> None:
+        image = self.state.image_of(image_id)
+        current = image is not None and self.state.threshold_of(image.result) == threshold
+        if current and self.state.view_of(image_id).probability is probability:
+            self.state = self.state.with_view(image_id, findings=found)
+            self.state_changed.emit()
+
+    @Slot(int, object)
+    def _on_graphics(self, image_id: int, graphics: Graphics) -> None:
+        self.state = self.state.with_view(image_id, graphics=graphics)
+        self.state_changed.emit()
+
+    @Slot(int, object)
+    def _on_slab(self, image_id: int, slab: Slab) -> None:
+        picture = self.state.view_of(image_id).picture
+        if picture is None:
+            return
+        levels = halvings(slab.pixels, Region.whole(picture.size))
+        fresh = replace(picture, levels=levels, scale=slab.scale, frame=slab.center)
+        self.state = self.state.with_view(image_id, picture=fresh)
+        self.frame_changed.emit(image_id)
+
+    @Slot(int, object)
+    def _on_failed(self, image_id: int, error: Exception) -> None:
+        self.state = self.state.with_view(image_id, problem=str(error), picture=None)
+        self.picture_changed.emit(image_id)
+        self.failed.emit(error)
+
+    # measuring
+
+    @Slot()
+    def _find(self) -> None:
+        """Find the mask's places in every view, at the threshold where the slider rests."""
+        for image in self.state.images:
+            view = self.state.view_of(image.id)
+            if view.probability is not None and view.findings is None:
+                self.loader.find(image, view.probability, self.state.threshold_of(image.result))
+
+    def _find_if_missing(self) -> None:
+        if self.state.view.probability is not None and self.state.view.findings is None:
+            self._rest.start()
+
+    # how it is shown
+
+    def show(self, **changes: Any) -> None:
+        """Change how results are shown: threshold, mask, fill, heat, layer, colormap, opacity, breast, graphics."""
+        threshold = changes.pop("threshold", None)
+        self.state = replace(self.state, **changes)
+        if threshold is not None and self.state.result is not None:
+            self._move_threshold(self.state.result.recipe, float(threshold))
+        if changes.get("heat") or "layer" in changes:
+            self.need_heat()
+        if changes.get("graphics"):
+            self._need_graphics()
+        self.state_changed.emit()
+
+    def _move_threshold(self, recipe: str, threshold: float) -> None:
+        """One threshold for all views that a recipe scored."""
+        self.state = replace(self.state, thresholds={**self.state.thresholds, recipe: threshold}, finding=None)
+        for image in self.state.images:
+            if image.result is not None and image.result.recipe == recipe and image.id in self.state.views:
+                self.state = self.state.with_view(image.id, findings=None)
+        self._rest.start()
+
+    def need_heat(self) -> None:
+        """Ask for the heat maps of what hangs that are not there, the active image's first."""
+        for image in sorted(self.state.hung, key=lambda image: image.id != self.state.active):
+            result = image.result
+            if result is None or result.status != "analysed":
+                continue
+            layer = self.state.layer if self.state.layer in result.explainable else result.heat_layer
+            if layer and layer not in self.state.view_of(image.id).heatmaps:
+                self.heat_wanted.emit(image, layer)
+
+    def _need_graphics(self) -> None:
+        for image in self.state.hung:
+            if self.state.view_of(image.id).graphics is None and "size" in image.info:
+                self.loader.load_graphics(image)
+
+    def point_out(self, image_id: int, number: int) -> None:
+        """Point a finding out, and make its image active."""
+        self.state = replace(self.state, finding=(image_id, number))
+        self.choose_image(image_id)
+        self.state_changed.emit()
+
+    def point_at(self, image_id: int, x: float, y: float) -> None:
+        """Point out the finding at a stored point, the smallest where several lie there; none where there is none."""
+        found = [one for one in self.state.view_of(image_id).findings or () if one.region.holds(x, y)]
+        nearest = min(found, key=lambda one: one.area_px, default=None)
+        wanted = (image_id, nearest.number) if nearest is not None else None
+        if wanted != self.state.finding:
+            self.state = replace(self.state, finding=wanted)
+            self.state_changed.emit()
+
+    def next_finding(self, by: int) -> None:
+        """Go to the next finding of the study, view by view."""
+        detail = self.state.detail
+        images: Sequence[ImageRow] = detail.images if detail is not None else ()
+        places = [(image.id, one.number) for image in images for one in self.state.view_of(image.id).findings or ()]
+        if places:
+            now = places.index(self.state.finding) if self.state.finding in places else -1 if by > 0 else 0
+            self.point_out(*places[(now + by) % len(places)])
+
+    def show_slab(self, center: int, thickness: int, mode: SlabMode, downsample: float) -> None:
+        """Show frames of the active image."""
+        image = self.state.image
+        if image is not None and self.state.picture is not None:
+            last = self.state.picture.info.frames - 1
+            self.loader.load_slab(image, min(max(0, center), last), thickness, mode, downsample)
+
+    def want_detail(self, image_id: int, view: View) -> None:
+        """Have finer pixels read for what the screen shows."""
+        picture, image = self.state.view_of(image_id).picture, self.state.image_of(image_id)
+        if picture is not None and image is not None:
+            self.loader.load_detail(image, picture, view)
