@@ -15,7 +15,7 @@ from pathview.review.study import RULE, StudyRow, study_rows
 _PLACE = Qt.ItemDataRole.UserRole
 _MOST_FINDINGS = 12
 """Findings listed of a view, the surest first; the rest is counted."""
-_INDENT = {"case": "", "breast": "  ", "view": "     ", "finding": "          "}
+_INDENT = {"case": "", "breast": " ", "view": "   ", "finding": "      "}
 
 
 class StudyPanel(QWidget):
@@ -111,19 +111,22 @@ class StudyPanel(QWidget):
         image = state.image_of(image_id)
         found = state.view_of(image_id).findings or ()
         for finding in found[:_MOST_FINDINGS]:
-            place = place_words(finding, image.info) if image is not None else ""
+            picture = state.view_of(image_id).picture
+            breast = picture.breast.region if picture is not None and picture.breast is not None else None
+            place = place_words(finding, image.info, breast) if image is not None else ""
             area = f"{finding.area_mm2:,.0f} mm²" if finding.area_mm2 is not None else f"{finding.area_px:,} px"
-            item = QTreeWidgetItem([f"{_INDENT['finding']}{finding.number}   {area}", f"{finding.peak:.2f}", ""])
+            words = f"{_INDENT['finding']}{finding.number}:  {area},  {finding.peak:.2f}"
+            item = QTreeWidgetItem([f"{words}  {place}"])
             item.setData(0, _PLACE, (image_id, finding.number))
             item.setForeground(0, QColor(self.theme.dim))
-            item.setForeground(1, QColor(self.theme.dim))
-            for column in range(3):
-                item.setToolTip(column, f"Finding {finding.number}: {place}, largest probability {finding.peak:.2f}")
+            item.setToolTip(0, f"Finding {finding.number}: {area}, largest probability {finding.peak:.2f}. {place}")
             self._tree.addTopLevelItem(item)
+            item.setFirstColumnSpanned(True)
         if len(found) > _MOST_FINDINGS:
-            rest = QTreeWidgetItem([f"{_INDENT['finding']}and {len(found) - _MOST_FINDINGS} more", "", ""])
+            rest = QTreeWidgetItem([f"{_INDENT['finding']}and {len(found) - _MOST_FINDINGS} more"])
             rest.setFlags(Qt.ItemFlag.NoItemFlags)
             self._tree.addTopLevelItem(rest)
+            rest.setFirstColumnSpanned(True)
 
     def _choose(self, state: CaseState) -> None:
         wanted = state.finding if state.finding is not None else (state.active, None)

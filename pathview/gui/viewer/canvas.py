@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ _ZOOM_STEP = 1.25
 _ZOOM_DRAG = 1.008
 """Enlargement a pixel of a zooming drag."""
 _CLICK_PX = 3
+_NUMBERED = 12
+"""Findings whose numbers are drawn, the surest."""
 _SCALES = (1e-3, 64.0)
 """Device pixels a level-0 pixel, least and most."""
 
@@ -69,8 +72,9 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.wheel_reversed = False
         self.lens = Lens()
         self.drawing = Drawing(self)
+        self.findings: tuple[Finding, ...] = ()
         self.finding: Finding | None = None
-        """The finding that is pointed out."""
+        """The one that is pointed out."""
         self._drag: tuple[Qt.MouseButton, QPointF, QPointF] | None = None
         self.setMouseTracking(True)
         self.box.sigRangeChanged.connect(self._on_range)
@@ -85,7 +89,8 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.compositor = Compositor(data) if data is not None else None
         self.lens.forget()
         if not keep:
-            self.tone, self.overlay, self.finding = Tone(), Overlay(), None
+            self.tone, self.overlay = Tone(), Overlay()
+            self.findings, self.finding = (), None
             self.drawing.clear()
         if data is not None:
             self.stand = Stand.of(data)
@@ -106,9 +111,9 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.tone_changed.emit()
         self.redraw()
 
-    def point_out(self, finding: Finding | None) -> None:
-        """Put brackets around a finding (stored pixels)."""
-        self.finding = finding
+    def show_findings(self, findings: Sequence[Finding], chosen: Finding | None) -> None:
+        """Number findings, and put brackets around one (stored pixels)."""
+        self.findings, self.finding = tuple(findings), chosen
         self.redraw()
 
     def add_detail(self, patch: Patch) -> None:
@@ -341,9 +346,12 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
 
     def _draw_furniture(self, painter: QPainter, area: QRectF, data: PictureData) -> None:
         furniture.draw_places(painter, self.overlay.places, self._on_widget)
+        turn, stored = data.info.turn, data.info.size
+        numbered = [(one.number, turn.region_to_shown(one.region, stored)) for one in self.findings[:_NUMBERED]]
+        furniture.draw_numbers(painter, numbered, self._on_widget)
         if self.finding is not None:
-            turned = data.info.turn.region_to_shown(self.finding.region, data.info.size)
-            furniture.draw_finding(painter, self._on_widget(turned), self.finding.number)
+            turned = turn.region_to_shown(self.finding.region, stored)
+            furniture.draw_finding(painter, self._on_widget(turned))
         self.drawing.paint(painter)
         furniture.draw_corners(painter, area, self.corners, 44)
         per_px = self.current_view().scale / self.devicePixelRatioF()

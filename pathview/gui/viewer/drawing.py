@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter
 
 from pathview.gui.viewer.marks import Drawn, paint_marks
@@ -139,7 +139,8 @@ class Drawing(QObject):
         mark = self._tool.preview if self._tool is not None else self._editor.preview
         preview = Drawn(mark, self._lines(mark)) if mark is not None else None
         if self._marks or preview is not None:
-            paint_marks(painter, self._marks, self._canvas.to_screen, self._editor.selected, preview)
+            area = QRectF(self._canvas.viewport().rect())
+            paint_marks(painter, self._marks, self._canvas.to_screen, self._editor.selected, preview, area)
 
     def _lines(self, mark: Mark) -> tuple[str, ...]:
         data = self._canvas.data

@@ -122,8 +122,15 @@ def draw_places(painter: QPainter, places: Sequence[Place], to_screen: ToScreen)
         shadowed(painter, QPointF(x + 4, y + metrics.ascent()), text)
 
 
-def draw_finding(painter: QPainter, rect: QRectF, number: int) -> None:
-    """Brackets around the finding that is chosen, with its number."""
+def draw_numbers(painter: QPainter, numbered: Sequence[tuple[int, Region]], to_screen: ToScreen) -> None:
+    """Each finding's number at its upper right corner, as the study's table lists it."""
+    for number, region in numbered:
+        box = to_screen(region)
+        shadowed(painter, QPointF(box.right() + 2, box.top() + 4), str(number))
+
+
+def draw_finding(painter: QPainter, rect: QRectF) -> None:
+    """Brackets around the finding that is chosen."""
     rect = rect.adjusted(-10, -10, 10, 10)
     arm = min(18.0, rect.width() / 3, rect.height() / 3)
     path = QPainterPath()
@@ -136,7 +143,6 @@ def draw_finding(painter: QPainter, rect: QRectF, number: int) -> None:
     for color, width in ((SHADOW, 5.0), (INK, 2.0)):
         painter.setPen(QPen(color, width))
         painter.drawPath(path)
-    shadowed(painter, QPointF(rect.right() + 5, rect.top() + 10), str(number))
 
 
 def _dashed(painter: QPainter, rect: QRectF, color: QColor, width: float) -> None:

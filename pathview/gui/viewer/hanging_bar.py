@@ -36,6 +36,8 @@ class HangingBar(QWidget):
         self._protocol, self._prior = QComboBox(), QComboBox()
         self._protocol.setAccessibleName("Hanging protocol")
         self._prior.setAccessibleName("Earlier study beside this one")
+        for combo in (self._protocol, self._prior):
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._no_prior = QLabel("no earlier study")
         self._no_prior.setObjectName("dim")
         layout = QHBoxLayout(self)

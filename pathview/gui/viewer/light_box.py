@@ -57,6 +57,8 @@ class LightBox(QWidget):
     scrolled = Signal(int)
     clicked_at = Signal(int, float, float)
     """Image id and a stored point."""
+    arranged = Signal()
+    """The tiles have got other sizes."""
     single_changed = Signal(bool)
     mark_drawn = Signal(int, object)
     mark_moved = Signal(object)
@@ -271,6 +273,7 @@ class LightBox(QWidget):
         else:
             for canvas in shown:
                 canvas.set_pose(self._home(canvas, shown))
+        self.arranged.emit()
         self.view_changed.emit()
 
     def _home(self, canvas: Canvas, shown: list[Canvas]) -> Pose:

@@ -62,6 +62,7 @@ class Viewer(QWidget):
         box = self.box
         box.activated.connect(self.image_chosen)
         box.cursor_moved.connect(self._show_place)
+        box.arranged.connect(self._write_all_corners)
         box.view_changed.connect(self._show_zoom)
         box.tone_changed.connect(self._show_tone)
         box.detail_wanted.connect(self._note_detail)
@@ -133,11 +134,12 @@ class Viewer(QWidget):
             self._lay_over(image)
 
     def _lay_over(self, image: ImageRow) -> None:
-        overlay, finding = self._state.overlay_of(image), self._state.finding_on(image.id)
+        overlay, chosen = self._state.overlay_of(image), self._state.finding_on(image.id)
+        found = self._state.view_of(image.id).findings if self._state.mask else None
         for tile in self.box.tiles_of(image.id):
             if tile.canvas.data is not None:
                 tile.canvas.set_overlay(overlay)
-                tile.canvas.point_out(finding)
+                tile.canvas.show_findings(found or (), chosen)
 
     def go_to_finding(self) -> None:
         """Bring the finding that is pointed out into view."""
@@ -150,14 +152,20 @@ class Viewer(QWidget):
     def set_corner_texts(self, on: bool) -> None:
         """Show who, when and how in the corners, or only which view it is."""
         self.corner_texts = on
+        self._write_all_corners()
+
+    @Slot()
+    def _write_all_corners(self) -> None:
         for image in self._state.hung:
             self._write_corners(image, self._state.view_of(image.id))
 
     def _write_corners(self, image: ImageRow, view: ViewState) -> None:
-        prior = self._state.prior is not None and image in self._state.prior.images
+        earlier = self._state.prior
+        prior = earlier is not None and image.case_id == earlier.case.id
+        title = f"{image.title}  ·  prior of {earlier.case.study_date or 'unknown date'}" if prior and earlier else ""
         for tile in self.box.tiles_of(image.id):
             room = tile.height() >= _ROOM_FOR_TEXT or len(self.box.tiles) == 1
-            tile.canvas.corners = corners_of(image, view.picture, self.corner_texts, room, prior)
+            tile.canvas.corners = corners_of(title or image.title, view.picture, self.corner_texts, room)
             tile.canvas.redraw()
 
     @Slot(float, float)
@@ -253,9 +261,8 @@ class Viewer(QWidget):
             self.detail_wanted.emit(*self._wanted)
 
 
-def corners_of(image: ImageRow, data: PictureData | None, all_texts: bool, room: bool, prior: bool) -> Corners:
-    """The words of a tile, on the side of the air."""
-    title = image.title + ("  ·  prior" if prior else "")
+def corners_of(title: str, data: PictureData | None, all_texts: bool, room: bool) -> Corners:
+    """The words of a tile, on the side of the air; ``room``: whether the tile is large enough for all."""
     if data is None:
         return Corners((title,))
     info, captions = data.info, data.captions
