@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes")
+NAMES = ("viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes", "reading_room")
 
 
 def main() -> int:

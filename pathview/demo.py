@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,9 +19,15 @@ from pathview.results.mask import full_mask, overlap
 from pathview.results.result import AnalysisResult, Outcome
 from pathview.session import AnalyseOptions, Session
 
+if TYPE_CHECKING:
+    from pathview.samples.mammogram import PhantomView
+    from pathview.samples.study import Visit
+
 MAMMOGRAMS = "phantom mammograms"
+PRIOR = "phantom mammograms 2024"
 TISSUE = "phantom tissue"
 TRUTH = "truth"
+FINDINGS = "findings-by-visit.json"
 
 
 @dataclass(frozen=True)
@@ -41,37 +48,58 @@ def has_display() -> bool:
 def make_cases(folder: Path, progress: ProgressSink, cancel: CancelToken) -> tuple[Path, ...]:
     """Draw the sample cases below ``folder``, or keep those that are there (a job).
 
+    A study of four views and a tomosynthesis series, the same woman's study two years before, and a piece of tissue.
+
     Raises:
         OutputError: the folder cannot be written.
         Cancelled: between two images.
     """
-    from pathview.samples.mammogram import STUDY, draw
-    from pathview.samples.study import write_study
+    from pathview.samples.mammogram import STUDY
+    from pathview.samples.study import PRIOR_STUDY, PRIOR_VISIT, VISIT
     from pathview.samples.tissue import draw_tissue, write_patches
+    from pathview.samples.tomosynthesis import write_tomosynthesis
 
-    study, tissue, truth = folder / MAMMOGRAMS, folder / TISSUE, folder / TRUTH
-    finished = truth / "findings.json"
+    study, prior, tissue = cases = folder / MAMMOGRAMS, folder / PRIOR, folder / TISSUE
+    finished = folder / TRUTH / FINDINGS
     if finished.is_file():
-        return study, tissue
+        return cases
     try:
-        truth.mkdir(parents=True, exist_ok=True)
-        images = []
-        for index, view in enumerate(STUDY):
-            checkpoint(cancel)
-            progress(Progress(index, len(STUDY) + 1, f"drawing {view.laterality} {view.view}"))
-            images.append(draw(view))
-        paths = write_study(images, study)
-        for image, path in zip(images, paths, strict=True):
-            Image.fromarray(image.truth).save(truth / f"{path.stem}.png")
-        write_patches(draw_tissue(), tissue)
         findings = {
-            path.stem: {"masses": len(image.view.masses), "clusters": len(image.view.clusters)}
-            for image, path in zip(images, paths, strict=True)
+            study.name: _make_study(folder, study.name, STUDY, VISIT, part_of(progress, 0, 3), cancel),
+            prior.name: _make_study(folder, prior.name, PRIOR_STUDY, PRIOR_VISIT, part_of(progress, 1, 3), cancel),
         }
+        progress(Progress(8, 10, "drawing tissue"))
+        write_patches(draw_tissue(), tissue)
+        checkpoint(cancel)
+        progress(Progress(9, 10, "drawing tomosynthesis"))
+        write_tomosynthesis(study)
         finished.write_text(json.dumps(findings, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"The sample cases cannot be written to {folder}: {error.strerror}.") from error
-    return study, tissue
+    return cases
+
+
+def _make_study(
+    folder: Path, name: str, views: Sequence[PhantomView], visit: Visit, progress: ProgressSink, cancel: CancelToken
+) -> dict[str, dict[str, int]]:
+    """Draw one visit's views, and apart from them what is in them; how much that is, by file."""
+    from pathview.samples.mammogram import draw
+    from pathview.samples.study import write_study
+
+    truth = folder / TRUTH / name
+    truth.mkdir(parents=True, exist_ok=True)
+    images = []
+    for index, view in enumerate(views):
+        checkpoint(cancel)
+        progress(Progress(index, len(views), f"drawing {view.laterality} {view.view}"))
+        images.append(draw(view))
+    paths = write_study(images, folder / name, visit)
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image.truth).save(truth / f"{path.stem}.png")
+    return {
+        path.stem: {"masses": len(image.view.masses), "clusters": len(image.view.clusters)}
+        for image, path in zip(images, paths, strict=True)
+    }
 
 
 def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, progress: ProgressSink) -> DemoReport:
@@ -88,7 +116,8 @@ def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, p
         outcome = session.analyse_image(image, options, part_of(progress, index, len(images), image.title), None)
         files = None
         if isinstance(outcome, AnalysisResult):
-            files = write_files(image.path, outcome, folder / "report" / image.path.stem, session.settings)
+            target = folder / "report" / image.path.parent.name / image.path.stem
+            files = write_files(image.path, outcome, target, session.settings)
         entries.append(ReportEntry(image.title, outcome, files, _against_truth(folder, image.path, outcome)))
         lines.append(outcome_json(image.path, outcome, files))
     path = write_report(folder / "report.html", "PathView demonstration on phantoms", entries)
@@ -97,10 +126,11 @@ def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, p
 
 def _against_truth(folder: Path, path: Path, outcome: Outcome) -> str:
     """What the phantom really holds, and how well the mask meets it."""
-    truth_path = folder / TRUTH / f"{path.stem}.png"
+    visit = path.parent.name
+    truth_path = folder / TRUTH / visit / f"{path.stem}.png"
     if not truth_path.is_file():
-        return _patch_truth(path, outcome)
-    findings = json.loads((folder / TRUTH / "findings.json").read_text(encoding="utf-8"))[path.stem]
+        return _patch_truth(path, outcome) if path.is_dir() else ""
+    findings = json.loads((folder / TRUTH / FINDINGS).read_text(encoding="utf-8"))[visit][path.stem]
     there = " and ".join(
         f"{count} {name if count == 1 else name + 'es' * (name == 'mass') + 's' * (name != 'mass')}"
         for name, count in (("mass", findings["masses"]), ("calcification cluster", findings["clusters"]))

@@ -234,14 +234,15 @@ def test_that_no_name_or_id_of_a_patient_is_written_anywhere(run, mammogram: Pat
 def test_that_the_headless_demo_leaves_a_report_with_pictures(run, tmp_path: Path) -> None:
     result = run("demo", "--headless", "--out", tmp_path)
     assert result.code == 0
-    assert len(result.lines) == 5
+    assert len(result.lines) == 10
+    assert [line["status"] for line in result.lines].count("not_analysed") == 1  # the tomosynthesis series
     assert "Running without a window" in result.err
     page = (tmp_path / "report.html").read_text()
-    assert page.count("Drawn into this phantom") == 5
+    assert page.count("Drawn into this phantom") == 9
     pictures = [part.split('"')[0] for part in page.split('src="')[1:]]
-    assert len(pictures) >= 5
+    assert len(pictures) >= 9
     assert all((tmp_path / picture).is_file() for picture in pictures)
-    assert len(run("cases", "list", "--store", tmp_path / "cases.sqlite").lines) == 2
+    assert len(run("cases", "list", "--store", tmp_path / "cases.sqlite").lines) == 3
 
 
 def test_that_a_bug_is_one_sentence_with_its_place(run, mammogram: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ def spacing_lines(info: ImageInfo) -> tuple[str, ...]:
     """The distance of pixels, and where it is true."""
     if info.spacing is None:
         return ()
-    row, column = f"{info.spacing.row:.3g}", f"{info.spacing.column:.3g}"
+    times, unit = (1, "mm") if info.kind == "mammogram" else (1000, "µm")
+    row, column = f"{times * info.spacing.row:.3g}", f"{times * info.spacing.column:.3g}"
     size = row if row == column else f"{row} x {column}"
-    return (f"{size} mm a pixel" + (f", {info.spacing_source}" if info.spacing_source else ""),)
+    return (f"{size} {unit} a pixel" + (f", {info.spacing_source}" if info.spacing_source else ""),)

@@ -95,6 +95,7 @@ class AiPanel(QWidget):
         self._pixel_size.setDecimals(3)
         self._pixel_size.setSuffix(" µm a pixel")
         self._pixel_size.setValue(0.25)
+        self._pixel_size.setMinimumWidth(120)
         self._pixel_size.setAccessibleName("Pixel size in micrometres")
         self._state_size = QPushButton("Use and analyse")
         self._state_size.clicked.connect(self._on_pixel_size)
@@ -258,7 +259,7 @@ class AiPanel(QWidget):
         if area_px is None:
             self._area.setText("measuring ...")
             return
-        size = f"{_area_words(area_px * pixel_area_mm2)}  =  " if pixel_area_mm2 is not None else ""
+        size = f"{area_words(area_px * pixel_area_mm2)}  =  " if pixel_area_mm2 is not None else ""
         where = "..." if places is None else f"{places} place{'s' if places != 1 else ''}"
         self._area.setText(f"{size}{area_px:,} px,  {where}")
 
@@ -331,7 +332,8 @@ def _stage_words(stage: Mapping[str, Any]) -> str:
     return f"{stage['recipe']}: {score_words(stage['score'])}, {stage['label'].replace('_', ' ')}"
 
 
-def _area_words(mm2: float) -> str:
+def area_words(mm2: float) -> str:
+    """An area in as many digits as mean something."""
     return f"{mm2:,.1f} mm²" if mm2 >= 10 or mm2 == 0 else f"{mm2:.3g} mm²"
 
 

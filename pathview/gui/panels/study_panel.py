@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from pathview.gui.case_state import CaseState
+from pathview.gui.panels.ai_panel import area_words
 from pathview.gui.theme import LABEL_WORDS, Theme, label_color
 from pathview.results.findings import place_words
 from pathview.results.result import score_words
@@ -77,8 +78,9 @@ class StudyPanel(QWidget):
     def _fill(self, rows: tuple[StudyRow, ...], state: CaseState) -> None:
         self._tree.clear()
         flags = []
+        alone = sum(row.kind == "view" for row in rows) == 1
         for row in rows:
-            if row.kind == "case" and len(rows) == 2:
+            if alone and row.kind != "view":
                 continue
             flags += [flag.sentence for flag in row.flags if row.kind == "breast"]
             self._add_row(row)
@@ -114,7 +116,7 @@ class StudyPanel(QWidget):
             picture = state.view_of(image_id).picture
             breast = picture.breast.region if picture is not None and picture.breast is not None else None
             place = place_words(finding, image.info, breast) if image is not None else ""
-            area = f"{finding.area_mm2:,.0f} mm²" if finding.area_mm2 is not None else f"{finding.area_px:,} px"
+            area = area_words(finding.area_mm2) if finding.area_mm2 is not None else f"{finding.area_px:,} px"
             words = f"{_INDENT['finding']}{finding.number}:  {area},  {finding.peak:.2f}"
             item = QTreeWidgetItem([f"{words}  {place}"])
             item.setData(0, _PLACE, (image_id, finding.number))

@@ -28,6 +28,7 @@ class CineBar(QWidget):
         self._words.setMinimumWidth(120)
         self._thickness = QSpinBox()
         self._thickness.setPrefix("slab of ")
+        self._thickness.setMinimumWidth(150)
         self._thickness.setAccessibleName("Thickness of the slab in frames")
         self._mode = QComboBox()
         self._mode.addItems(["MIP", "average"])
@@ -57,11 +58,12 @@ class CineBar(QWidget):
         """Whether the film runs."""
         return self._timer.isActive()
 
-    def show_image(self, frames: int, frame: int) -> None:
-        """Another image is active."""
+    def show_image(self, frames: int, frame: int, any_frames: bool) -> None:
+        """Another image is active; the bar stays where any image that hangs has frames, so that nothing jumps."""
         if frames < 2:
             self._play.setChecked(False)
-        self.setVisible(frames > 1)
+        self.setVisible(any_frames)
+        self.setEnabled(frames > 1)
         for widget in (self._slider, self._thickness):
             widget.blockSignals(True)
         self._slider.setRange(0, max(0, frames - 1))
@@ -86,7 +88,7 @@ class CineBar(QWidget):
 
     def toggle(self) -> None:
         """Start or stop the film."""
-        if not self.isHidden():
+        if self.isEnabled() and not self.isHidden():
             self._play.toggle()
 
     @Slot(bool)
@@ -96,7 +98,7 @@ class CineBar(QWidget):
             self._timer.start()
         else:
             self._timer.stop()
-            if not self.isHidden():
+            if self.isEnabled() and not self.isHidden():
                 self._ask()  # at full resolution again
 
     @Slot()

@@ -235,12 +235,13 @@ class Viewer(QWidget):
 
     def _show_frames(self) -> None:
         picture = self._state.picture
-        self.cine.show_image(picture.info.frames if picture is not None and picture.scale else 1,
-                             picture.frame if picture is not None else 0)  # fmt: skip
+        frames = picture.info.frames if picture is not None and picture.scale is not None else 1
+        any_frames = any(image.info.get("frames", 1) > 1 for image in self._state.hung)
+        self.cine.show_image(frames, picture.frame if picture is not None else 0, any_frames)
 
     @Slot(int)
     def _on_scrolled(self, by: int) -> None:
-        if not self.cine.isHidden():
+        if self.cine.isEnabled() and not self.cine.isHidden():
             self.cine.step(by)
         elif self._state.detail is not None and len(self._state.steps) > 1:
             self.bar.stepped.emit(by)
@@ -269,13 +270,13 @@ def corners_of(title: str, data: PictureData | None, all_texts: bool, room: bool
     said = {"PHANTOM, not a patient": info.phantom, "FOR PROCESSING: raw values": info.for_processing}
     warnings = tuple(words for words, true in said.items() if true)
     top: tuple[str, ...] = (title,)
+    if info.frames > 1:
+        top += (f"frame {data.frame + 1} of {info.frames}",)
     bottom: tuple[str, ...] = ()
     if all_texts:
         top += captions.patient if room else captions.patient[:1]
         bottom = captions.technique if room else ()
-    if info.spacing is not None and not bottom:
-        words = f"{info.spacing.column:.3f} mm" if info.kind == "mammogram" else f"{info.spacing.mpp_um:.3g} µm"
-        bottom = (f"{words} a pixel, {info.spacing_source}",)
+    bottom = bottom or captions.technique[-1:]  # the pixel size and where it is true
     return Corners(top, bottom, warnings, right=info.chest_wall == "left")
 
 
