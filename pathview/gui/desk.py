@@ -173,16 +173,24 @@ class Desk(QObject):
 
     def hang_prior(self, case_id: int | None) -> None:
         """Hang an earlier study beside the case, or none."""
-        if case_id is None:
-            self.room.hang_prior(None)
-        else:
-            self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), self.room.hang_prior)
+        beside = self.state.detail
 
-    def reload_case(self) -> None:
-        """Read the case again after something about it was saved."""
-        detail = self.state.detail
-        if detail is not None:
-            self._submit(self._store, lambda *_: self._handle.get().cases.case(detail.case.id), self.room.reload)
+        def done(prior: CaseDetail | None) -> None:
+            now = self.state.detail
+            if now is not None and beside is not None and now.case.id == beside.case.id:  # never beside another patient
+                self.room.hang_prior(prior)
+                self.marks.open(now.case.id)
+
+        if case_id is None:
+            done(None)
+        else:
+            self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), done)
+
+    def reload_case(self, case_id: int | None = None) -> None:
+        """Read a case (the one on the desk) again after something about it was saved, if it hangs."""
+        wanted = self.case_id if case_id is None else case_id
+        if wanted is not None and any(image.case_id == wanted for image in self.state.images):
+            self._submit(self._store, lambda *_: self._handle.get().cases.case(wanted), self.room.reload)
 
     def show(self, **changes: Any) -> None:
         """Change how results are shown; see :meth:`ReadingRoom.show`."""

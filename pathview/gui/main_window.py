@@ -223,15 +223,12 @@ class MainWindow(QMainWindow):
         if found.case_ids and not self.desk.went_on:
             self._open_case(found.case_ids[0])
         if found.problems:
-            more = f"  (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
-            self.banner.say(found.problems[0] + more)
+            self.banner.say_all(found.problems)
 
     @Slot(int)
     def _on_case_saved(self, case_id: int) -> None:
         self.refresh()
-        detail = self.desk.state.detail
-        if detail is not None and detail.case.id == case_id:
-            self.desk.reload_case()
+        self.desk.reload_case(case_id)
 
     @Slot(object)
     def _fail(self, error: Exception) -> None:

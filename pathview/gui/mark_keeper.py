@@ -60,18 +60,25 @@ class MarkKeeper(QObject):
         )
 
     def open(self, case_id: int) -> None:
-        """Take the marks of another case."""
+        """Take the marks of another case, and of the prior that hangs beside it."""
         self._case_id = case_id
         self._measurer.forget_all()
+        before = {image_id for image_id, _ in self._marks.values()}
         self._marks, self._lines = {}, {}
+        prior = self._room.state.prior
+
+        def work(*_: Any) -> Mapping[int, tuple[StoredMark, ...]]:
+            marks = self._handle.get().cases.marks
+            return {**marks.of_case(case_id), **(marks.of_case(prior.case.id) if prior is not None else {})}
 
         def done(found: Mapping[int, tuple[StoredMark, ...]]) -> None:
             if self._case_id == case_id:
                 for image_id, stored in found.items():
                     self._marks |= {one.mark.id: (image_id, one.mark) for one in stored}
+                for image_id in before | set(found):  # also where there is none any more
                     self._measure_image(image_id)
 
-        self._store.submit(lambda *_: self._handle.get().cases.marks.of_case(case_id), done, self.failed.emit)
+        self._store.submit(work, done, self.failed.emit)
 
     @Slot(int, object)
     def add(self, image_id: int, mark: Mark) -> None:

@@ -51,7 +51,7 @@ class MouseMap:
             )
             if what != "none"
         ]
-        return f"Mouse: {', '.join(parts)}, double click fits the image."
+        return f"Mouse: {', '.join(parts)}, double click shows one image or all."
 
 
 _DOES: dict[Gesture, str] = {

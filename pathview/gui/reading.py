@@ -30,6 +30,7 @@ class Reading(QObject):
         self._viewer, self._box, self._study = viewer, viewer.box, study
         self._preferences = preferences
         self._actions: dict[str, QAction] = {}
+        self._same_size: bool | None = None
         room, marks, box = self._room, self._marks, self._box
         room.hung.connect(self._hang)
         room.picture_changed.connect(self._show_picture)
@@ -48,6 +49,7 @@ class Reading(QObject):
         box.mark_moved.connect(marks.move)
         box.mark_removed.connect(marks.remove)
         box.refused.connect(self.said)
+        box.tone_changed.connect(self._show_inverted)
         study.image_chosen.connect(room.choose_image)
         study.finding_chosen.connect(self.point_out)
         preferences.changed.connect(self._on_preferences)
@@ -76,10 +78,18 @@ class Reading(QObject):
     def _show_picture(self, image_id: int) -> None:
         state = self._room.state
         self._viewer.show_picture(state, image_id)
-        if image_id == state.active:
-            self._actions["invert"].setChecked(False)
-            if state.picture is not None and state.picture.info.notices:
-                self.notices.emit("  ".join(state.picture.info.notices))
+        self._show_marks(image_id)  # a new picture begins without any
+        if image_id == state.active and state.picture is not None and state.picture.info.notices:
+            self.notices.emit("  ".join(state.picture.info.notices))
+
+    @Slot()
+    def _show_inverted(self) -> None:
+        """The key is about the active image, which may not be inverted where others are."""
+        action = self._actions.get("invert")
+        if action is not None:
+            action.blockSignals(True)
+            action.setChecked(self._box.canvas.tone.invert)
+            action.blockSignals(False)
 
     @Slot(int)
     def _show_frame(self, image_id: int) -> None:
@@ -135,5 +145,7 @@ class Reading(QObject):
             self._actions["linked"].setChecked(layout.linked)
             self._actions["corner_texts"].setChecked(layout.corner_texts)
             self._room.wanted_protocol = layout.start_protocol
-            box.set_mode("same" if layout.same_size else "fit")
+            if layout.same_size != self._same_size:  # whatever else changed, what is looked at stays
+                self._same_size = layout.same_size
+                box.set_mode("same" if layout.same_size else "fit")
         box.pixels_per_mm = kept.pixels_per_mm(screen_key(self._viewer.screen()))

@@ -207,20 +207,26 @@ class ReadingRoom(QObject):
         self.loader.load_maps(image.id, result)
 
     def reload(self, fresh: CaseDetail) -> None:
-        """Take the case as the store has it now; new results are loaded."""
-        detail = self.state.detail
-        if detail is None or detail.case.id != fresh.case.id:
+        """Take the case, or the prior beside it, as the store has it now; new results are loaded."""
+        before = {image.id: image.result.id if image.result else None for image in self.state.images}
+        if _is(self.state.detail, fresh):
+            self.state = replace(self.state, detail=fresh)
+            self._opened = replace(self._opened, detail=fresh)
+        elif _is(self.state.prior, fresh):
+            self.state = replace(self.state, prior=fresh)
+            self._opened = replace(self._opened, prior=fresh)
+        else:
             return
-        before = {image.id: image.result.id if image.result else None for image in detail.images}
-        self.state = replace(self.state, detail=fresh)
         for image in fresh.images:
-            result = image.result
-            if result is not None and before.get(image.id) != result.id:
-                view = self.state.view_of(image.id).without_result()
-                thresholds = {name: at for name, at in self.state.thresholds.items() if name != result.recipe}
-                self.state = replace(self.state, thresholds=thresholds, views={**self.state.views, image.id: view})
+            if image.result is not None and before.get(image.id) != image.result.id:
+                self._forget_result(image.id, image.result.recipe)
                 self._load_maps(image)
         self.state_changed.emit()
+
+    def _forget_result(self, image_id: int, recipe: str) -> None:
+        thresholds = {name: at for name, at in self.state.thresholds.items() if name != recipe}
+        views = {**self.state.views, image_id: self.state.view_of(image_id).without_result()}
+        self.state = replace(self.state, thresholds=thresholds, views=views)
 
     # what has come
 
@@ -383,3 +389,7 @@ class ReadingRoom(QObject):
         picture, image = self.state.view_of(image_id).picture, self.state.image_of(image_id)
         if picture is not None and image is not None:
             self.loader.load_detail(image, picture, view)
+
+
+def _is(known: CaseDetail | None, fresh: CaseDetail) -> bool:
+    return known is not None and known.case.id == fresh.case.id

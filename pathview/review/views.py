@@ -48,6 +48,7 @@ def usual_order(info: Mapping[str, Any]) -> tuple[Any, ...]:
         _STANDARD.index(view) if view in _STANDARD else len(_STANDARD),
         view if view not in _STANDARD else "",
         SIDES.index(side) if side else len(SIDES),
+        (info.get("acquisition") or "2D") != "2D",
         info.get("acquired") or "",
         info.get("instance_key") or "",
     )

@@ -147,7 +147,10 @@ class MousePage(QWidget):
         defaults.clicked.connect(self._reset)
         layout = _page_layout(self, "Mouse")
         layout.addLayout(form)
-        layout.addWidget(_dim("With a measuring tool chosen, the left button draws. Double click fits the image."))
+        words = (
+            "With a measuring tool chosen, the left button draws. A double click shows one image alone, or all again."
+        )
+        layout.addWidget(_dim(words))
         layout.addWidget(self._said)
         layout.addStretch(1)
         layout.addWidget(defaults, 0, Qt.AlignmentFlag.AlignLeft)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -23,9 +24,11 @@ from pathview.gui.actions import ACTIONS, MENUS, ActionSpec, Keys, key_words, ke
 from pathview.gui.preferences import MouseMap, Preferences
 from pathview.settings import INVESTIGATIONAL
 
+_LIST_HEIGHT = 130
+
 
 class Banner(QWidget):
-    """One line above the canvas; stays until it is closed or replaced."""
+    """One line above the canvas; stays until it is closed or replaced. Several sentences open into a list."""
 
     def __init__(self) -> None:
         """Hidden."""
@@ -35,25 +38,49 @@ class Banner(QWidget):
         self._words = QLabel("")
         self._words.setWordWrap(True)
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._more = QPushButton("")
+        self._more.setFlat(True)
+        self._more.setCheckable(True)
+        self._more.toggled.connect(self._show_all)
+        self._list = QPlainTextEdit()
+        self._list.setReadOnly(True)
+        self._list.setFixedHeight(_LIST_HEIGHT)
+        self._list.setAccessibleName("All messages")
         close = QPushButton("Close")
         close.setFlat(True)
         close.clicked.connect(self.hide)
-        layout = QHBoxLayout(self)
+        top = QHBoxLayout()
+        top.addWidget(self._words, 1)
+        top.addWidget(self._more)
+        top.addWidget(close)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 6, 8, 6)
-        layout.addWidget(self._words, 1)
-        layout.addWidget(close)
+        layout.addLayout(top)
+        layout.addWidget(self._list)
         self.hide()
 
     def say(self, text: str) -> None:
         """Show a sentence."""
-        self._words.setText(text)
-        self.setAccessibleName(text)
+        self.say_all([text])
+
+    def say_all(self, sentences: Sequence[str]) -> None:
+        """Show the first of several sentences; the others can be opened."""
+        self._words.setText(sentences[0])
+        self.setAccessibleName(sentences[0])
+        self._list.setPlainText("\n".join(sentences))
+        self._more.setText(f"{len(sentences) - 1} more")
+        self._more.setVisible(len(sentences) > 1)
+        self._more.setChecked(False)
+        self._list.hide()
         self.show()
 
     @property
     def text(self) -> str:
         """What is shown, or nothing while hidden."""
         return "" if self.isHidden() else self._words.text()
+
+    def _show_all(self, on: bool) -> None:
+        self._list.setVisible(on)
 
 
 class EmptyState(QWidget):

@@ -50,7 +50,8 @@ class LightBox(QWidget):
 
     activated = Signal(int)
     """Image id."""
-    cursor_moved = Signal(float, float)
+    cursor_moved = Signal(float, float, object)
+    """A stored point, and the :class:`PictureData` that it is on."""
     view_changed = Signal()
     tone_changed = Signal()
     detail_wanted = Signal(int, object)
@@ -181,7 +182,7 @@ class LightBox(QWidget):
             canvas.doubled.connect(self._on_doubled)
             canvas.view_changed.connect(self.view_changed)
             canvas.tone_changed.connect(self.tone_changed)
-            canvas.cursor_moved.connect(self.cursor_moved)
+            canvas.cursor_moved.connect(self._on_cursor)
             canvas.scrolled.connect(self.scrolled)
             canvas.detail_wanted.connect(self._on_detail)
             canvas.clicked_at.connect(self._on_clicked)
@@ -350,6 +351,9 @@ class LightBox(QWidget):
         tile = self._sender()
         if tile.image_id is not None and tile is not self.active:
             self.activated.emit(tile.image_id)
+
+    def _on_cursor(self, x: float, y: float) -> None:
+        self.cursor_moved.emit(x, y, self._sender().canvas.data)
 
     def _on_posed(self, pose: Pose) -> None:
         moved = self._sender().canvas

@@ -168,10 +168,10 @@ class Viewer(QWidget):
             tile.canvas.corners = corners_of(title or image.title, view.picture, self.corner_texts, room)
             tile.canvas.redraw()
 
-    @Slot(float, float)
-    def _show_place(self, x: float, y: float) -> None:
-        """The value at a stored point, and where it lies."""
-        data = self.canvas.data
+    @Slot(float, float, object)
+    def _show_place(self, x: float, y: float, data: PictureData | None = None) -> None:
+        """The value at a stored point of a picture (default: the active one), and where it lies."""
+        data = data if data is not None else self.canvas.data
         if data is None or not (0 <= x < data.info.size.width and 0 <= y < data.info.size.height):
             self._readout.setText("")
             return
