@@ -150,6 +150,10 @@ class Turn:
     """Left for right, as shown."""
     mirror_y: bool = False
 
+    def quarter(self) -> Turn:
+        """What is shown, turned once more by a quarter, clockwise."""
+        return Turn(not self.transpose, not self.mirror_y, self.mirror_x)
+
     def size(self, stored: Size) -> Size:
         """The shown size of a stored size."""
         return Size(stored.height, stored.width) if self.transpose else stored

@@ -47,6 +47,10 @@ class Settings:
     slide_region_pixels: int = 64 * 2**20
     """Largest region read from a slide at once; larger ones are read at a coarser level."""
 
+    slide_tables_bytes: int = 2 * 2**30
+    """Disk space for the tile tables of slides (about 100 bytes a tile); beyond it the oldest are removed. No result
+    depends on them: they are what an interrupted analysis goes on from."""
+
     frame_cache_bytes: int = 1 * 2**30
     """Decoded frames of a multi-frame image that the child keeps: 1 GiB holds 39 frames of 3328 x 4096 pixels,
     or 630 of them four times coarser, which is what a screen shows."""
@@ -61,6 +65,11 @@ class Settings:
     def store_path(self) -> Path:
         """The case store that is used when none is named."""
         return self.data_dir / "cases.sqlite"
+
+    @property
+    def slides_dir(self) -> Path:
+        """Tile tables of slides; no file there holds the name of an image."""
+        return self.data_dir / "slides"
 
     @property
     def recipe_dirs(self) -> tuple[Path, ...]:

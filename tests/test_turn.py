@@ -49,3 +49,9 @@ def test_that_a_grid_keeps_its_place(turn: Turn) -> None:
 def test_that_spacing_turns_with_the_axes() -> None:
     assert Turn(transpose=True).spacing(SpacingMm(1.0, 2.0)) == SpacingMm(2.0, 1.0)
     assert Turn(mirror_x=True).spacing(SpacingMm(1.0, 2.0)) == SpacingMm(1.0, 2.0)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_that_a_quarter_turns_what_is_shown_clockwise(turn: Turn) -> None:
+    stored = np.arange(28).reshape(4, 7)
+    assert np.array_equal(turn.quarter().array(stored), np.rot90(turn.array(stored), -1))

@@ -76,7 +76,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("heat", "View", "Show the heat map", ("H",), checkable=True),
     ActionSpec("threshold_down", "View", "Lower the threshold", (",",)),
     ActionSpec("threshold_up", "View", "Raise the threshold", (".",)),
-    ActionSpec("breast", "View", "Show the breast's outline", ("B",), "As it was found", checkable=True),
+    ActionSpec("breast", "View", "Show the breast or tissue", ("B",), "Its outline, as it was found", checkable=True),
     ActionSpec("graphics", "View", "Show the file's overlays", ("O",), "And its shutter", checkable=True),
     ActionSpec(
         "corner_texts",
@@ -108,11 +108,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("previous_frame", "Tools", "Previous frame", ("Ctrl+Up",)),
     ActionSpec("thicker", "Tools", "Thicker slab", ("Ctrl+Right",)),
     ActionSpec("thinner", "Tools", "Thinner slab", ("Ctrl+Left",)),
+    ActionSpec("rotate", "Slide", "Rotate by a quarter", ("Ctrl+R",), "Only the display is turned"),
+    *(
+        ActionSpec(f"magnify_{times}", "Slide", f"{times} ×", (f"Alt+{key}",), "From the objective or the pixel size")
+        for key, times in enumerate((1, 2, 5, 10, 20, 40), start=1)
+    ),
+    ActionSpec("stain_all", "Slide", "Colours of the slide", ("Ctrl+1",), checkable=True, checked=True, group="stain"),
+    ActionSpec("stain_h", "Slide", "Haematoxylin alone", ("Ctrl+2",), checkable=True, group="stain"),
+    ActionSpec("stain_e", "Slide", "Eosin alone", ("Ctrl+3",), checkable=True, group="stain"),
+    ActionSpec("stain_r", "Slide", "What neither explains", ("Ctrl+4",), checkable=True, group="stain"),
+    ActionSpec("icc", "Slide", "Apply the colour profile", ("Ctrl+I",), "Of the scanner", checkable=True, checked=True),
+    ActionSpec("label", "Slide", "Label and macro image...", (), "They may carry a name, so they are shown only here"),
     ActionSpec("keys", "Help", "Keyboard", ("F1", "?")),
     ActionSpec("about", "Help", "About PathView"),
 )
 
-MENUS = ("File", "Case", "Hanging", "Analysis", "View", "Tools", "Help")
+MENUS = ("File", "Case", "Hanging", "Analysis", "View", "Slide", "Tools", "Help")
 """In this order; one without actions is not shown."""
 
 _RESERVED = {

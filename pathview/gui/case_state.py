@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pathview.geometry import Region
 from pathview.gui.viewer.picture import Overlay
 from pathview.images.pyramid import PictureData
 from pathview.results.findings import Finding
@@ -18,6 +19,7 @@ from pathview.review.case import CaseDetail, CaseRow, ImageRow, ResultRow
 
 if TYPE_CHECKING:  # the window starts without their libraries
     from pathview.images.graphics import Graphics
+    from pathview.images.stain import Channel
     from pathview.review.hanging import HungStep
 
 
@@ -30,6 +32,8 @@ class ViewState:
     """Why there is no picture."""
     breast: ScoreMap | None = None
     """Where the breast was found, in stored pixels."""
+    breast_box: Region | None = None
+    """Its box, or the whole image where none was found; None until the picture was here once."""
     probability: ScoreMap | None = None
     """In stored pixels."""
     heatmaps: Mapping[str, ScoreMap] = field(default_factory=dict)
@@ -42,7 +46,7 @@ class ViewState:
 
     def without_result(self) -> ViewState:
         """The same image before its maps are loaded."""
-        return ViewState(self.picture, self.problem, self.breast, graphics=self.graphics)
+        return ViewState(self.picture, self.problem, self.breast, self.breast_box, graphics=self.graphics)
 
 
 _NOTHING = ViewState()
@@ -75,6 +79,10 @@ class CaseState:
     """Outline the breast as it was found."""
     graphics: bool = False
     """Draw the file's own overlays and shutter."""
+    icc: bool = True
+    """Whether a slide's colour profile is applied."""
+    channel: Channel = ""
+    """One stain of a slide alone; empty: its colours."""
     layer: str = ""
     colormap: str = "inferno"
     opacity: float = 0.6

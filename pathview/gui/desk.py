@@ -15,8 +15,9 @@ from pathview.gui.case_state import CaseState
 from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.mark_keeper import MarkKeeper
+from pathview.gui.opened import Opened
 from pathview.gui.picture_cache import PictureCache
-from pathview.gui.reading_room import Opened, ReadingRoom
+from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
@@ -118,7 +119,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Cancel what runs and end the threads; what the reader decided and drew is saved first."""
-        self.room.loader.drop()
+        self.room.close()
         for part in (self._analysis, self.intake, self._reading, self._measuring):
             part.close()
         self._store.close(_SAVE_S, finish=True)
@@ -136,7 +137,7 @@ class Desk(QObject):
         """Show a case, the first step of its hanging."""
         self.case_id = case_id
         self.undoable = False
-        self.room.loader.drop()
+        self.room.drop()
         if self._opening is not None:
             self._opening.cancel()
         self._opening = self._submit(self._store, lambda *_: self._read(case_id), self._on_case)
@@ -167,7 +168,7 @@ class Desk(QObject):
             return
 
         def read(*_: Any) -> tuple[ImageRow, ...]:
-            return first_hung(self._read(case_id))
+            return self._read(case_id).first_hung()
 
         self._submit(self._store, read, self.room.loader.prefetch)
 
@@ -338,11 +339,3 @@ class Desk(QObject):
         if not busy:
             self.progressed.emit(None)
         self.state_changed.emit()
-
-
-def first_hung(opened: Opened) -> tuple[ImageRow, ...]:
-    """The images of the first step of a case."""
-    steps, _ = opened.hung()
-    slots = steps[0].slots if steps else ()
-    images = {image.id: image for image in opened.images}
-    return tuple(images[slot.image_id] for slot in slots if slot.image_id is not None)

@@ -18,7 +18,14 @@ Handlers = Mapping[str, Callable[..., object]]
 
 def handlers(window: MainWindow) -> Handlers:
     """One handler for each id of :data:`pathview.gui.actions.ACTIONS`."""
-    return {**_cases(window), **_hanging(window), **_viewing(window), **_results(window), **_tools(window)}
+    return {
+        **_cases(window),
+        **_hanging(window),
+        **_viewing(window),
+        **_results(window),
+        **_tools(window),
+        **_slides(window),
+    }
 
 
 def _cases(window: MainWindow) -> Handlers:
@@ -120,6 +127,27 @@ def _tools(window: MainWindow) -> Handlers:
         "previous_frame": lambda: cine.step(-1),
         "thicker": lambda: cine.thicker(1),
         "thinner": lambda: cine.thicker(-1),
+    }
+
+
+def _slides(window: MainWindow) -> Handlers:
+    reading, room = window.reading, window.desk.room
+
+    def stain(channel: str) -> Callable[[bool], None]:
+        return lambda on: room.show(channel=channel) if on else None
+
+    def magnify(times: int) -> Callable[[], None]:
+        return lambda: reading.magnify(times)
+
+    return {
+        "rotate": room.rotate,
+        **{f"magnify_{times}": magnify(times) for times in (1, 2, 5, 10, 20, 40)},
+        "stain_all": stain(""),
+        "stain_h": stain("haematoxylin"),
+        "stain_e": stain("eosin"),
+        "stain_r": stain("residual"),
+        "icc": lambda on: room.show(icc=on),
+        "label": reading.ask_label,
     }
 
 

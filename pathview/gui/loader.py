@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
-from pathview.geometry import Region, Size, SpacingMm
+from pathview.geometry import Size, SpacingMm
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.picture_cache import PictureCache
 from pathview.gui.session_handle import SessionHandle
-from pathview.gui.viewer.picture import View
 from pathview.images.digest import fingerprint, require_unchanged
 from pathview.images.formats import open_image
-from pathview.images.pyramid import Patch, PictureData, load_picture, load_region
-from pathview.jobs import CancelToken, ProgressSink
+from pathview.images.pyramid import PictureData, load_picture
+from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.findings import Finding, findings
 from pathview.results.mask import area_curve
 from pathview.results.result import ScoreMap
@@ -27,8 +27,6 @@ from pathview.settings import Settings
 if TYPE_CHECKING:  # the window starts without DICOM's library
     from pathview.images.graphics import Graphics
     from pathview.images.slab import Slab, SlabMode
-
-_DETAIL_MARGIN = 0.25
 
 
 class Maps(NamedTuple):
@@ -45,6 +43,8 @@ class ImageLoader(QObject):
 
     picture_loaded = Signal(int, object)
     """Image id and a :class:`PictureData`."""
+    coarse_loaded = Signal(int, object)
+    """The same, but coarse: the whole is on its way."""
     maps_loaded = Signal(object)
     """A :class:`Maps`."""
     areas_counted = Signal(int, object, object)
@@ -54,8 +54,10 @@ class ImageLoader(QObject):
     graphics_loaded = Signal(int, object)
     slab_loaded = Signal(int, object)
     """Image id and a :class:`pathview.images.slab.Slab`."""
-    detail_loaded = Signal(int, object)
-    """Image id and a :class:`Patch`."""
+    outline_loaded = Signal(int, object)
+    """Image id and a map of where the tissue of a slide is."""
+    associated_loaded = Signal(int, object)
+    """Image id and pictures by name: label, macro."""
     failed = Signal(int, object)
     """Image id and the error."""
 
@@ -74,7 +76,6 @@ class ImageLoader(QObject):
         self._store = store
         self._cache = cache
         self._jobs: list[Job] = []
-        self._detail: Job | None = None
         self._slab: Job | None = None
 
     def drop(self) -> None:
@@ -90,13 +91,17 @@ class ImageLoader(QObject):
             self.picture_loaded.emit(image.id, kept)
             self._submit(image, check_unchanged, None)
         else:
-            self._submit(image, load_unchanged, partial(self._keep, image, wanted=True))
+            self._submit(image, load_unchanged, partial(self._keep, image, wanted=True), early=self._show_early)
 
     def prefetch(self, images: Iterable[ImageRow]) -> None:
         """Read images that will be wanted next; what goes wrong is told when they are."""
         for image in images:
             if self._cache.get(image) is None and "size" in image.info:
                 self._submit(image, load_unchanged, partial(self._keep, image, wanted=False), quiet=True)
+
+    def _show_early(self, image: ImageRow, step: Progress) -> None:
+        if step.early is not None:
+            self.coarse_loaded.emit(image.id, step.early)
 
     def _keep(self, image: ImageRow, picture: PictureData, wanted: bool) -> None:
         self._cache.put(image, picture)
@@ -137,6 +142,22 @@ class ImageLoader(QObject):
 
         self._submit(image, graphics_of, done)
 
+    def load_tissue(self, image: ImageRow) -> None:
+        """Find the tissue of a slide."""
+
+        def done(found: ScoreMap) -> None:
+            self.outline_loaded.emit(image.id, found)
+
+        self._submit(image, tissue_of, done)
+
+    def load_associated(self, image: ImageRow, names: Sequence[str]) -> None:
+        """Read the pictures beside a slide; only when a person asks, since they carry names."""
+
+        def done(found: dict[str, Any]) -> None:
+            self.associated_loaded.emit(image.id, found)
+
+        self._submit(image, associated_of, done, tuple(names))
+
     def load_slab(self, image: ImageRow, center: int, thickness: int, mode: SlabMode, downsample: float) -> None:
         """Read frames of a multi-frame image; the last wish wins."""
 
@@ -147,25 +168,6 @@ class ImageLoader(QObject):
             self._slab.cancel()
         self._slab = self._submit(image, slab_of, done, center, thickness, mode, downsample)
 
-    def load_detail(self, image: ImageRow, picture: PictureData, view: View) -> None:
-        """Read what the screen shows of a large image, and a margin around it; the last view wins."""
-        width, height = view.width / view.scale, view.height / view.scale
-        region = Region(
-            int(view.x - _DETAIL_MARGIN * width),
-            int(view.y - _DETAIL_MARGIN * height),
-            int(width * (1 + 2 * _DETAIL_MARGIN)),
-            int(height * (1 + 2 * _DETAIL_MARGIN)),
-        ).clipped(picture.info.size)
-        if region.width < 1 or region.height < 1:
-            return
-        if self._detail is not None:
-            self._detail.cancel()
-
-        def done(patch: Patch) -> None:
-            self.detail_loaded.emit(image.id, patch)
-
-        self._detail = self._submit(image, detail_of, done, region, max(1.0, 1 / view.scale))
-
     def _submit(
         self,
         image: ImageRow,
@@ -173,15 +175,16 @@ class ImageLoader(QObject):
         done: Callable[[Any], None] | None,
         *args: Any,
         quiet: bool = False,
+        early: Callable[[ImageRow, Progress], None] | None = None,
     ) -> Job:
         """Have ``function(image, settings, *args, progress, cancel)`` done by the reading child."""
 
-        def work(_: ProgressSink, cancel: CancelToken) -> Any:
+        def work(progress: ProgressSink, cancel: CancelToken) -> Any:
             session = self._handle.get()
-            return session.opener.run(function, image, session.settings, *args, cancel=cancel)
+            return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
 
         failed = None if quiet else lambda error: self.failed.emit(image.id, error)
-        job = self._reading.submit(work, done, failed)
+        job = self._reading.submit(work, done, failed, partial(early, image) if early is not None else None)
         self._jobs.append(job)
         return job
 
@@ -232,18 +235,6 @@ def findings_of(
     return findings(probability, threshold, size_of(image), spacing_of(image), cancel)
 
 
-def detail_of(
-    image: ImageRow,
-    settings: Settings,
-    region: Region,
-    downsample: float,
-    progress: ProgressSink,
-    cancel: CancelToken,
-) -> Patch:
-    """A region of a large image (a job)."""
-    return load_region(image.path, settings, image.mpp_um, region, downsample, progress, cancel)
-
-
 def graphics_of(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Graphics:
     """A file's overlays and shutter (a job)."""
     from pathview.images.graphics import load_graphics
@@ -265,3 +256,24 @@ def slab_of(
     from pathview.images.slab import load_slab
 
     return load_slab(image.path, settings, center, thickness, mode, downsample, progress, cancel)
+
+
+def tissue_of(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
+    """Where the tissue of a slide is, 1 inside (a job)."""
+    from pathview.images.tissue import find_tissue
+
+    source = open_image(image.path, settings, image.mpp_um)
+    try:
+        tissue = find_tissue(source, cancel)
+    finally:
+        source.close()
+    return ScoreMap(tissue.mask.astype(np.float32), tissue.place)
+
+
+def associated_of(
+    image: ImageRow, settings: Settings, names: tuple[str, ...], progress: ProgressSink, cancel: CancelToken
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """The pictures beside a slide (a job)."""
+    from pathview.images.slide import read_associated
+
+    return {name: read_associated(image.path, settings, name) for name in names}

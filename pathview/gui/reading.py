@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QAction
 
 from pathview.gui.desk import Desk
 from pathview.gui.dialogs.calibration import screen_key
+from pathview.gui.dialogs.pictures import PicturesDialog
 from pathview.gui.panels.study_panel import StudyPanel
 from pathview.gui.preferences import Preferences
 from pathview.gui.viewer.viewer import Viewer
-from pathview.images.pyramid import Patch
+
+if TYPE_CHECKING:  # the window starts without OpenSlide
+    from pathview.images.tiles import Rgb8, Tiles
 
 
 class Reading(QObject):
@@ -31,15 +36,19 @@ class Reading(QObject):
         self._preferences = preferences
         self._actions: dict[str, QAction] = {}
         self._same_size: bool | None = None
+        self._going = False
+        """Whether to go to the finding that is pointed out once its picture is there."""
         room, marks, box = self._room, self._marks, self._box
         room.hung.connect(self._hang)
         room.picture_changed.connect(self._show_picture)
         room.frame_changed.connect(self._show_frame)
-        room.loader.detail_loaded.connect(self._add_detail)
+        room.tiles.loaded.connect(self._add_tiles)
+        room.look_changed.connect(self._forget_tiles)
+        room.loader.associated_loaded.connect(self._show_associated)
         room.state_changed.connect(self._show_state)
         marks.changed.connect(self._show_marks)
         viewer.image_chosen.connect(room.choose_image)
-        viewer.detail_wanted.connect(room.want_detail)
+        viewer.tiles_wanted.connect(room.want_tiles)
         viewer.slab_wanted.connect(room.show_slab)
         viewer.bar.stepped.connect(self.step)
         viewer.bar.protocol_chosen.connect(room.choose_protocol)
@@ -70,6 +79,7 @@ class Reading(QObject):
 
     @Slot()
     def _hang(self) -> None:
+        self._going = False
         self._viewer.hang(self._room.state, self._room.protocols)
         for image in self._room.state.hung:
             self._show_marks(image.id)
@@ -79,6 +89,8 @@ class Reading(QObject):
         state = self._room.state
         self._viewer.show_picture(state, image_id)
         self._show_marks(image_id)  # a new picture begins without any
+        if self._going and image_id == state.active:
+            self._go_to_finding()
         if image_id == state.active and state.picture is not None and state.picture.info.notices:
             self.notices.emit("  ".join(state.picture.info.notices))
 
@@ -101,9 +113,16 @@ class Reading(QObject):
             tile.canvas.drawing.show_marks(self._marks.of(image_id))
 
     @Slot(int, object)
-    def _add_detail(self, image_id: int, patch: Patch) -> None:
+    def _add_tiles(self, image_id: int, tiles: Tiles) -> None:
         for tile in self._box.tiles_of(image_id):
-            tile.canvas.add_detail(patch)
+            tile.canvas.add_tiles(tiles)
+        if tiles.notice:
+            self.said.emit(tiles.notice)
+
+    @Slot()
+    def _forget_tiles(self) -> None:
+        for tile in self._box.tiles:
+            tile.canvas.forget_tiles()
 
     # what the reader does
 
@@ -118,12 +137,15 @@ class Reading(QObject):
     def point_out(self, image_id: int, number: int) -> None:
         """Point a finding out and go there."""
         self._room.point_out(image_id, number)
-        self._viewer.go_to_finding()
+        self._go_to_finding()
 
     def next_finding(self, by: int) -> None:
         """Go to the next finding of the study."""
         self._room.next_finding(by)
-        self._viewer.go_to_finding()
+        self._go_to_finding()
+
+    def _go_to_finding(self) -> None:
+        self._going = not self._viewer.go_to_finding()
 
     def true_size(self) -> None:
         """Show a millimetre as long as it is, once the monitor was calibrated."""
@@ -133,6 +155,28 @@ class Reading(QObject):
             self.said.emit("The file states no pixel spacing, so life size is not known.")
         else:
             self._box.set_mode("true")
+
+    def magnify(self, times: float) -> None:
+        """Show a slide as a microscope at a magnification does."""
+        picture = self._room.state.picture
+        native = picture.info.magnification if picture is not None else None
+        if native is None:
+            self.said.emit("Neither objective nor pixel size is known; state the pixel size in the model panel.")
+        else:
+            self._viewer.canvas.zoom(times / native / self._viewer.canvas.current_view().scale)
+
+    def ask_label(self) -> None:
+        """Show what lies beside the slide in its file, which may carry a name."""
+        state = self._room.state
+        names = state.image.info.get("associated", []) if state.image is not None else []
+        if state.image is None or not names:
+            self.said.emit("This image has no label or macro image.")
+        else:
+            self._room.loader.load_associated(state.image, [name for name in names if name != "thumbnail"])
+
+    @Slot(int, object)
+    def _show_associated(self, _: int, pictures: dict[str, Rgb8]) -> None:
+        PicturesDialog("Label and macro image", pictures, self._viewer).exec()
 
     @Slot(str)
     def _on_preferences(self, what: str) -> None:

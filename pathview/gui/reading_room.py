@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -12,47 +12,22 @@ from pathview.geometry import Region
 from pathview.gui.case_state import CaseState
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.loader import ImageLoader, Maps
+from pathview.gui.opened import Opened
 from pathview.gui.picture_cache import PictureCache
 from pathview.gui.session_handle import SessionHandle
-from pathview.gui.viewer.picture import View
+from pathview.gui.tile_feed import TileFeed
 from pathview.images.pyramid import PictureData, halvings
 from pathview.results.findings import Finding
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, CaseRow, ImageRow
+from pathview.review.case import CaseDetail, ImageRow
 
 if TYPE_CHECKING:  # the window starts without their libraries
     from pathview.images.graphics import Graphics
     from pathview.images.slab import Slab, SlabMode
-    from pathview.review.hanging import HungStep, Protocol
+    from pathview.images.tiles import TileKey
+    from pathview.review.hanging import Protocol
 
 _MEASURE_DELAY_MS = 120
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A case and what hangs with it, as read from the store."""
-
-    detail: CaseDetail
-    priors: tuple[CaseRow, ...] = ()
-    prior: CaseDetail | None = None
-    protocols: tuple[Protocol, ...] = ()
-    problems: tuple[str, ...] = ()
-    """One sentence for each hanging protocol that is wrong."""
-
-    @property
-    def images(self) -> tuple[ImageRow, ...]:
-        """Of the case, then of the prior."""
-        return self.detail.images + (self.prior.images if self.prior is not None else ())
-
-    def hung(self, wanted: str = "") -> tuple[tuple[HungStep, ...], str]:
-        """The steps and the name of the protocol: the wanted one, else the one that the images ask for."""
-        from pathview.review.hanging import HangingImage, choose_protocol, hang
-
-        current = [HangingImage.from_info(image.id, image.info) for image in self.detail.images]
-        earlier = [HangingImage.from_info(image.id, image.info) for image in self.images[len(current) :]]
-        named = next((protocol for protocol in self.protocols if protocol.name == wanted), None)
-        protocol = named or choose_protocol(current, earlier, self.protocols)
-        return hang(current, earlier, protocol), protocol.name
 
 
 class ReadingRoom(QObject):
@@ -65,6 +40,8 @@ class ReadingRoom(QObject):
     """An image's picture has come, or why it has none."""
     frame_changed = Signal(int)
     """Another frame of the same image."""
+    look_changed = Signal()
+    """The tiles of slides are to look otherwise."""
     heat_wanted = Signal(object, str)
     """An :class:`ImageRow` and a layer."""
     settled = Signal()
@@ -85,14 +62,20 @@ class ReadingRoom(QObject):
         self._opened: Opened
         self.wanted_protocol = ""
         """The hanging that the reader prefers; empty: chosen by the images."""
+        self._by_hand = ""
+        """The one that the reader chose for this case."""
         self.loader = ImageLoader(handle, reading, store, cache, self)
         self.loader.picture_loaded.connect(self._on_picture)
+        self.loader.coarse_loaded.connect(self._on_coarse)
         self.loader.maps_loaded.connect(self._on_maps)
         self.loader.areas_counted.connect(self._on_areas)
         self.loader.findings_found.connect(self._on_findings)
         self.loader.graphics_loaded.connect(self._on_graphics)
         self.loader.slab_loaded.connect(self._on_slab)
+        self.loader.outline_loaded.connect(self._on_outline)
         self.loader.failed.connect(self._on_failed)
+        self.tiles = TileFeed(handle, self)
+        self.tiles.failed.connect(self._on_tiles_failed)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_MEASURE_DELAY_MS)
@@ -100,8 +83,18 @@ class ReadingRoom(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether places are still to be counted."""
-        return self._rest.isActive()
+        """Whether tiles are being read, or places are still to be counted."""
+        return self._rest.isActive() or self.tiles.busy
+
+    def drop(self) -> None:
+        """Forget what is under way."""
+        self.loader.drop()
+        self.tiles.drop()
+
+    def close(self) -> None:
+        """Forget what is under way and end the threads."""
+        self.drop()
+        self.tiles.close()
 
     # a case
 
@@ -122,6 +115,7 @@ class ReadingRoom(QObject):
             colormap=before.colormap,
             opacity=before.opacity,
         )
+        self._by_hand = ""
         self._hang(self.wanted_protocol)
         self.choose_step(0)
 
@@ -137,6 +131,7 @@ class ReadingRoom(QObject):
     def choose_protocol(self, name: str) -> None:
         """Hang the case in another way."""
         if self.state.detail is not None:
+            self._by_hand = name
             self._hang(name)
             self.choose_step(0)
 
@@ -145,7 +140,7 @@ class ReadingRoom(QObject):
         if self.state.detail is not None:
             self._opened = replace(self._opened, prior=prior)
             self.state = replace(self.state, prior=prior)
-            self._hang(self.wanted_protocol)
+            self._hang(self._by_hand or self.wanted_protocol)
             self.choose_step(min(self.state.step_index, len(self.state.steps) - 1))
 
     def choose_step(self, index: int) -> None:
@@ -159,9 +154,11 @@ class ReadingRoom(QObject):
         if self.state.active not in ids:
             self.state = replace(self.state, active=ids[0] if ids else None)
         self.state = self.state.keeping_pictures(ids)
-        self.loader.drop()
+        self.drop()
         self.hung.emit()
         self._load()
+        if self.state.heat:
+            self.need_heat()
         self.state_changed.emit()
 
     def choose_image(self, image_id: int) -> None:
@@ -231,13 +228,24 @@ class ReadingRoom(QObject):
     # what has come
 
     @Slot(int, object)
+    def _on_coarse(self, image_id: int, picture: PictureData) -> None:
+        """A picture as fine as a small view needs, before the whole of it has come."""
+        self.state = self.state.with_view(image_id, picture=picture, problem=None)
+        self.picture_changed.emit(image_id)
+
+    @Slot(int, object)
     def _on_picture(self, image_id: int, picture: PictureData) -> None:
         breast = picture.breast
-        outline = ScoreMap(breast.soft(), breast.place) if breast is not None else None
-        self.state = self.state.with_view(image_id, picture=picture, problem=None, breast=outline)
-        self.picture_changed.emit(image_id)
+        outline = ScoreMap(breast.soft(), breast.place) if breast is not None else self.state.view_of(image_id).breast
+        box = breast.region if breast is not None else Region.whole(picture.info.size)
+        coarse = self.state.view_of(image_id).picture
+        self.state = self.state.with_view(image_id, picture=picture, problem=None, breast=outline, breast_box=box)
+        finer = coarse is not None and not coarse.partial and coarse.levels[0].downsample > 1
+        (self.frame_changed if finer else self.picture_changed).emit(image_id)
         if self.state.graphics:
             self._need_graphics()
+        if self.state.breast:
+            self._need_outline()
         self.state_changed.emit()
         if all(self.state.view_of(i.id).picture or self.state.view_of(i.id).problem for i in self.state.hung):
             self.settled.emit()
@@ -287,6 +295,11 @@ class ReadingRoom(QObject):
         self.state_changed.emit()
 
     @Slot(int, object)
+    def _on_outline(self, image_id: int, outline: ScoreMap) -> None:
+        self.state = self.state.with_view(image_id, breast=outline)
+        self.state_changed.emit()
+
+    @Slot(int, object)
     def _on_slab(self, image_id: int, slab: Slab) -> None:
         picture = self.state.view_of(image_id).picture
         if picture is None:
@@ -300,6 +313,11 @@ class ReadingRoom(QObject):
     def _on_failed(self, image_id: int, error: Exception) -> None:
         self.state = self.state.with_view(image_id, problem=str(error), picture=None)
         self.picture_changed.emit(image_id)
+        self.failed.emit(error)
+
+    @Slot(int, object)
+    def _on_tiles_failed(self, _: int, error: Exception) -> None:
+        """What is on the screen stays there."""
         self.failed.emit(error)
 
     # measuring
@@ -328,6 +346,10 @@ class ReadingRoom(QObject):
             self.need_heat()
         if changes.get("graphics"):
             self._need_graphics()
+        if changes.get("breast"):
+            self._need_outline()
+        if "icc" in changes or "channel" in changes:
+            self.look_changed.emit()
         self.state_changed.emit()
 
     def _move_threshold(self, recipe: str, threshold: float) -> None:
@@ -342,8 +364,8 @@ class ReadingRoom(QObject):
         """Ask for the heat maps of what hangs that are not there, the active image's first."""
         for image in sorted(self.state.hung, key=lambda image: image.id != self.state.active):
             result = image.result
-            if result is None or result.status != "analysed":
-                continue
+            if result is None or self.state.view_of(image.id).probability is None:
+                continue  # it is asked for once the stored maps are here
             layer = self.state.layer if self.state.layer in result.explainable else result.heat_layer
             if layer and layer not in self.state.view_of(image.id).heatmaps:
                 self.heat_wanted.emit(image, layer)
@@ -352,6 +374,12 @@ class ReadingRoom(QObject):
         for image in self.state.hung:
             if self.state.view_of(image.id).graphics is None and "size" in image.info:
                 self.loader.load_graphics(image)
+
+    def _need_outline(self) -> None:
+        """A breast was found with the picture; the tissue of a slide is found when it is asked for."""
+        for image in self.state.hung:
+            if image.info.get("kind") == "histology" and self.state.view_of(image.id).breast is None:
+                self.loader.load_tissue(image)
 
     def point_out(self, image_id: int, number: int) -> None:
         """Point a finding out, and make its image active."""
@@ -384,11 +412,19 @@ class ReadingRoom(QObject):
             last = self.state.picture.info.frames - 1
             self.loader.load_slab(image, min(max(0, center), last), thickness, mode, downsample)
 
-    def want_detail(self, image_id: int, view: View) -> None:
-        """Have finer pixels read for what the screen shows."""
-        picture, image = self.state.view_of(image_id).picture, self.state.image_of(image_id)
-        if picture is not None and image is not None:
-            self.loader.load_detail(image, picture, view)
+    def rotate(self) -> None:
+        """Turn the active picture of tissue by a quarter, clockwise; only the display is turned."""
+        picture, image = self.state.picture, self.state.image
+        if image is not None and picture is not None and picture.info.kind == "histology":
+            self.state = self.state.with_view(image.id, picture=picture.quarter_turned())
+            self.picture_changed.emit(image.id)
+            self.state_changed.emit()
+
+    def want_tiles(self, image_id: int, keys: Sequence[TileKey]) -> None:
+        """Have the tiles read that the screen lacks."""
+        image = self.state.image_of(image_id)
+        if image is not None:
+            self.tiles.want(image, keys, self.state.icc, self.state.channel)
 
 
 def _is(known: CaseDetail | None, fresh: CaseDetail) -> bool:

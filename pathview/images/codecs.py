@@ -51,7 +51,7 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytearray:
     runner.set_option("bits_allocated", pixels.dtype.itemsize * 8)
     if runner.samples_per_pixel > 1:
         runner.set_option("planar_configuration", 0)
-    return bytearray(np.ascontiguousarray(pixels).tobytes())
+    return bytearray(np.ascontiguousarray(pixels))
 
 
 def _decode(source: bytes, syntax: str, runner: DecodeRunner) -> np.ndarray[Any, Any]:

@@ -39,9 +39,9 @@ def _open_slide(path: Path, settings: Settings) -> ImageSource:
 
 
 def _open_tiff(path: Path, settings: Settings) -> ImageSource:
-    from pathview.images.raster import open_tiff
+    from pathview.images.tiff_pyramid import open_any_tiff
 
-    return open_tiff(path, settings)
+    return open_any_tiff(path, settings)
 
 
 def _open_raster(path: Path, settings: Settings) -> ImageSource:
@@ -71,11 +71,12 @@ def _starts(*magics: bytes) -> Callable[[Path, bytes], bool]:
 
 
 SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".tif", ".tiff", ".czi")
+_TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".qptiff")
 
 FORMATS: tuple[Format, ...] = (
     Format("slide", SLIDE_SUFFIXES, _is_slide, _open_slide),
     Format("DICOM", _DICOM_SUFFIXES, _is_dicom, _open_dicom),
-    Format("TIFF", (".tif", ".tiff"), _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _open_tiff),
+    Format("TIFF", _TIFF_SUFFIXES, _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _open_tiff),
     Format("PNG", (".png",), _starts(b"\x89PNG"), _open_raster),
     Format("JPEG", (".jpg", ".jpeg"), _starts(b"\xff\xd8"), _open_raster),
     Format("BMP", (".bmp",), _starts(b"BM"), _open_raster),

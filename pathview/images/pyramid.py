@@ -5,7 +5,7 @@ The functions here run in the process that opens images; what they return is pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.geometry import Region, Size, SpacingMm
+from pathview.geometry import Region, Size, SpacingMm, Turn
 from pathview.images.breast import Breast, find_breast
 from pathview.images.captions import Captions, captions_of
 from pathview.images.formats import open_image
@@ -26,6 +26,8 @@ from pathview.settings import Settings
 Shown = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """uint16 [rows, columns]: stored codes less the scale's lowest; or uint8 [rows, columns, 3] RGB. Turned as it hangs."""
 _SMALLEST_SIDE = 512
+_EARLY = 2
+"""Halvings of the picture that is shown while the whole is still on its way."""
 _OVERVIEW_SIDE = 2048
 
 
@@ -67,6 +69,14 @@ class PictureData:
         """Pixel spacing as shown."""
         return self.info.turn.spacing(self.info.spacing) if self.info.spacing is not None else None
 
+    def quarter_turned(self) -> PictureData:
+        """The same, turned by a quarter, clockwise."""
+        info = replace(self.info, turn=self.info.turn.quarter())
+        whole = Region.whole(info.shown_size)
+        quarter = Turn().quarter()
+        levels = tuple(Patch(whole, quarter.array(patch.pixels)) for patch in self.levels)
+        return replace(self, info=info, levels=levels)
+
     @property
     def nbytes(self) -> int:
         """Bytes of its pixels."""
@@ -88,7 +98,7 @@ def load_picture(
         settings: limits.
         mpp_um: a pixel size that the user stated.
         frame: 0-based; None: the middle one.
-        progress: gets one step.
+        progress: gets a first step, and one with a coarse picture (``early``) as soon as a large one is decoded.
         cancel: is asked between reading and shrinking.
 
     Raises:
@@ -99,15 +109,15 @@ def load_picture(
     try:
         checkpoint(cancel)
         if not is_partial(source.info, settings):
-            return _whole(source, source.info.frames // 2 if frame is None else frame, cancel)
+            return _whole(source, source.info.frames // 2 if frame is None else frame, progress, cancel)
     finally:
         source.close()
     return _overview(_source(path, settings, mpp_um, _version(path)), settings, cancel)
 
 
 def is_partial(info: ImageInfo, settings: Settings) -> bool:
-    """Whether an image is too large to be held whole."""
-    return info.is_color and (len(info.levels) > 1 or info.size.pixels > settings.slide_region_pixels)
+    """Whether finer pixels are read tile by tile: of tissue, which can be shown in several ways, and of what is large."""
+    return info.is_color and (info.kind == "histology" or info.size.pixels > settings.slide_region_pixels)
 
 
 def halvings(pixels: Shown, whole: Region) -> tuple[Patch, ...]:
@@ -120,15 +130,17 @@ def halvings(pixels: Shown, whole: Region) -> tuple[Patch, ...]:
     return tuple(levels)
 
 
-def _whole(source: ImageSource, frame: int, cancel: CancelToken) -> PictureData:
+def _whole(source: ImageSource, frame: int, progress: ProgressSink, cancel: CancelToken) -> PictureData:
     info = source.info
     scale = source.gray_scale(frame)
     pixels = source.read_region(Region.whole(info.size), 0, frame)
     checkpoint(cancel)
     shown = _shown(info.turn.array(pixels), scale)
     levels = halvings(shown, Region.whole(info.shown_size))
-    breast = find_breast(source, frame) if info.kind == "mammogram" else None
-    return PictureData(info, scale, frame, levels, False, captions_of(source), breast)
+    picture = PictureData(info, scale, frame, levels, False, captions_of(source))
+    if len(levels) > _EARLY + 1:
+        progress(Progress(1, 2, "decoded", replace(picture, levels=levels[_EARLY:])))
+    return replace(picture, breast=find_breast(source, frame)) if info.kind == "mammogram" else picture
 
 
 def _overview(source: ImageSource, settings: Settings, cancel: CancelToken) -> PictureData:
@@ -136,7 +148,7 @@ def _overview(source: ImageSource, settings: Settings, cancel: CancelToken) -> P
     overview = source.info.size.scaled(min(1.0, _OVERVIEW_SIDE / max(whole.width, whole.height)))
     level = level_for(source.info, whole.width / overview.width)
     first = _shown(resized(read_blocks(source, whole, level, settings, cancel), overview), None)
-    return PictureData(source.info, None, 0, (Patch(whole, first),), True)
+    return PictureData(source.info, None, 0, (Patch(whole, first),), True, captions_of(source))
 
 
 def load_region(

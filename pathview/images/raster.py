@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 RASTER_FAILURES = (*DECODE_FAILURES, cv2.error)
 
 _PLAUSIBLE_MPP = (0.05, 20.0)
+_ICC_TAG = 34675
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _YCBCR = 0, 1, 2, 3, 4, 6
 _TIFF_COLORS = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _YCBCR)
 """Photometric interpretations (TIFF 6.0, tag 262) that come out as grey or RGB; not CMYK, Lab and the like."""
@@ -42,9 +44,10 @@ def open_raster(path: Path, settings: Settings) -> FlatImage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
-                _check_bytes(path, image.width * image.height * 4, settings)
+                check_bytes(path, image.width * image.height * 4, settings)
                 name = str(image.format)
-                return flat_image(path, "Netpbm" if name == "PPM" else name, _decode(data, image))
+                made = flat_image(path, "Netpbm" if name == "PPM" else name, _decode(data, image))
+                return with_profile(made, image.info.get("icc_profile"))
     except RASTER_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not an image that PathView reads; save it again.") from error
 
@@ -81,12 +84,13 @@ def open_tiff(path: Path, settings: Settings) -> FlatImage | TiffStack:
             series = tiff.series[0]
             axes, shape = series.axes, series.shape
             page = series.keyframe
-            _check_bytes(path, page.imagewidth * page.imagelength * page.samplesperpixel * 2, settings)
+            check_bytes(path, page.imagewidth * page.imagelength * page.samplesperpixel * 2, settings)
             _check_colors(path, page)
             frames = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis not in "YXS"] or [1]))
             inverse = _photometric(page) == _WHITE_IS_ZERO
             first = _plane(series.pages[0].asarray() if frames > 1 else series.asarray(), axes, _color_map(page))
-            image = flat_image(path, "TIFF", first, _tiff_spacing(page), frames, inverse)
+            image = flat_image(path, "TIFF", first, tiff_spacing(page), frames, inverse)
+            image = with_profile(image, page.tags.valueof(_ICC_TAG))
     except RASTER_FAILURES as error:
         raise ImageError(f"{path.name} is damaged or not a TIFF that PathView reads; save it again.") from error
     return TiffStack(image, path, inverse) if frames > 1 else image
@@ -171,9 +175,20 @@ def flat_image(
     return FlatImage(info, np.ascontiguousarray(pixels), scale)
 
 
+def with_profile(image: FlatImage, profile: bytes | None) -> FlatImage:
+    """An image with the colour profile of its file, if it is in colour and the profile can be used."""
+    if not profile or not image.info.is_color:
+        return image
+    from pathview.images.color_profile import usable
+
+    image.icc, notices = usable(profile)
+    image.info = replace(image.info, icc_profile=image.icc is not None, notices=image.info.notices + notices)
+    return image
+
+
 def _simplified(pixels: Pixels) -> Pixels:
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        pixels = _over_white(pixels)
+        pixels = over_white(pixels)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim == 2:
@@ -183,7 +198,8 @@ def _simplified(pixels: Pixels) -> Pixels:
     return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
 
 
-def _over_white(pixels: Pixels) -> Pixels:
+def over_white(pixels: Pixels) -> Pixels:
+    """Pixels [rows, columns, 2 or 4] without their last channel, the opacity, as they look before white."""
     top = np.iinfo(pixels.dtype).max
     alpha = pixels[..., -1:].astype(np.float32) / top
     mixed = pixels[..., :-1] * alpha + top * (1 - alpha)
@@ -214,7 +230,7 @@ def _color_map(page: Any) -> Pixels | None:
     return (colors if colors.max() < 256 else colors >> 8).astype(np.uint8).T
 
 
-def _tiff_spacing(page: Any) -> SpacingMm | None:
+def tiff_spacing(page: Any) -> SpacingMm | None:
     """Pixel size of the resolution tags, where it is that of a microscope and not of a printer."""
     unit_um = {2: 25400.0, 3: 10000.0}.get(int(page.tags.valueof("ResolutionUnit") or 1))
     if unit_um is None:
@@ -245,7 +261,12 @@ def _check_pixels(path: Path, pixels: Pixels) -> None:
         )
 
 
-def _check_bytes(path: Path, size: int, settings: Settings) -> None:
+def check_bytes(path: Path, size: int, settings: Settings) -> None:
+    """Refuse what needs more memory than the settings allow.
+
+    Raises:
+        ImageError: ``size`` bytes are too many.
+    """
     if size > settings.max_image_bytes:
         limit = settings.max_image_bytes / 2**30
         raise ImageError(f"{path.name} needs {size / 2**30:.1f} GiB of memory; the limit is {limit:.0f} GiB.")

@@ -99,6 +99,13 @@ class ImageInfo:
     """Made by a program or of a test object, not of a patient."""
     notices: tuple[str, ...] = ()
     """What the reader should know about the file, one sentence each."""
+    objective_power: float | None = None
+    """Magnification of the objective that scanned a slide, as its file tells."""
+    icc_profile: bool = False
+    """Whether the file holds a colour profile that can be applied; see :mod:`pathview.images.color_profile`."""
+    associated: tuple[str, ...] = ()
+    """Names of the pictures beside a slide (label, macro, thumbnail): they may show a patient's name, so that they are
+    read only on request, by :func:`pathview.images.slide.read_associated`."""
 
     @property
     def mpp_um(self) -> float | None:
@@ -108,6 +115,13 @@ class ImageInfo:
     def with_mpp(self, mpp_um: float) -> ImageInfo:
         """The same with a pixel size that the user stated."""
         return replace(self, spacing=SpacingMm.from_mpp(mpp_um), spacing_source="user")
+
+    @property
+    def magnification(self) -> float | None:
+        """Of the microscope at level 0: its objective's, else 10 µm a pixel count as one time; None: not known."""
+        if self.objective_power is not None:
+            return self.objective_power
+        return 10.0 / self.mpp_um if self.kind == "histology" and self.mpp_um else None
 
     @property
     def shown_size(self) -> Size:
@@ -156,6 +170,9 @@ class ImageInfo:
             "for_processing": self.for_processing,
             "phantom": self.phantom,
             "notices": list(self.notices),
+            "objective_power": self.objective_power,
+            "icc_profile": self.icc_profile,
+            "associated": list(self.associated),
         }
 
 
@@ -197,6 +214,8 @@ class FlatImage:
     info: ImageInfo
     pixels: Pixels
     scale: GrayScale | None = field(default=None)
+    icc: bytes | None = field(default=None, kw_only=True, repr=False)
+    """The colour profile of an RGB image, where it can be applied; the pixels are as stored."""
 
     def read_region(self, region: Region, level: int = 0, frame: int = 0) -> Pixels:
         """See :class:`ImageSource`."""

@@ -176,7 +176,9 @@ def wheel(canvas: Canvas, steps: int, at: QPointF | None = None, control: bool =
     viewport = canvas.viewport()
     whole = QPointF(viewport.mapToGlobal(at.toPoint()))
     phase = Qt.ScrollPhase.NoScrollPhase
-    QApplication.sendEvent(viewport, QWheelEvent(at, whole, QPoint(), turned, Qt.MouseButton.NoButton, keys, phase, False))
+    QApplication.sendEvent(
+        viewport, QWheelEvent(at, whole, QPoint(), turned, Qt.MouseButton.NoButton, keys, phase, False)
+    )
 
 
 def middle(canvas: Canvas) -> QPointF:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from pathview.geometry import GridPlace, Region, Size
-from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Compositor, Overlay, Tone, View, map_on_screen
+from pathview.geometry import GridPlace, Region, Size, Turn
+from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Compositor, Overlay, Tone, map_on_screen
+from pathview.gui.viewer.tiled import TiledPicture
+from pathview.gui.viewer.view import View
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
 from pathview.images.raster import flat_image
+from pathview.images.tiles import TileKey
 from pathview.results.result import ScoreMap
 
 RNG = np.random.default_rng(0)
@@ -122,18 +126,35 @@ def test_that_a_new_threshold_never_shows_an_old_mask() -> None:
     assert np.array_equal(first, again)
 
 
-def test_that_a_large_image_asks_for_detail_and_shows_it_where_it_came() -> None:
-    pixels = RNG.integers(0, 256, (400, 400, 3)).astype(np.uint8)
-    painter = compositor(pixels, partial=True)
-    view = View(100, 100, 1.0, 100, 100)
-    assert painter.needs_detail(view)
-    painter.add_detail(Patch(Region(100, 100, 60, 60), pixels[100:160, 100:160]))
+@pytest.mark.parametrize("turn", [Turn(), Turn().quarter(), Turn(mirror_x=True)])
+def test_that_tiles_are_asked_for_and_shown_where_they_belong_however_the_image_is_turned(turn: Turn) -> None:
+    pixels = RNG.integers(0, 256, (900, 1300, 3)).astype(np.uint8)
+    info = replace(flat_image(Path("x"), "x", pixels).info, turn=turn)
+    shown = turn.array(pixels)
+    whole = Region.whole(info.shown_size)
+    overview = cv2.resize(shown, (whole.width // 8, whole.height // 8), interpolation=cv2.INTER_AREA)
+    data = PictureData(info, None, 0, (Patch(whole, overview),), True)
+    tiled = TiledPicture(data)
+    painter = Compositor(data, tiled)
+    view = View(300, 200, 1.0, 400, 300)
+    wanted = tiled.missing(view)
+    before = painter.compose(view, Tone(), Overlay()).copy()
+    tiled.add({key: _cut(pixels, key) for key in wanted})
+    assert tiled.missing(view) == []
     found = painter.compose(view, Tone(), Overlay())
-    assert np.array_equal(found[:60, :60, 2::-1], pixels[100:160, 100:160])
-    assert painter.needs_detail(view)
-    painter.add_detail(Patch(Region(50, 50, 200, 200), pixels[50:250, 50:250]))
-    assert not painter.needs_detail(view)
-    assert painter.needs_detail(View(240, 100, 1.0, 100, 100))
+    assert np.array_equal(found[..., 2::-1], shown[200:500, 300:700])
+    assert not np.array_equal(before, found)
+    middle = turn.to_stored(500.5, 350.5, info.size)
+    assert np.array_equal(tiled.value_at(int(middle[0]), int(middle[1])), shown[350, 500])
+    tiled.clear()
+    assert tiled.missing(view) == wanted
+
+
+def _cut(pixels: np.ndarray, key: TileKey) -> np.ndarray:
+    region = key.region(Size(pixels.shape[1], pixels.shape[0]))
+    cut = pixels[region.y : region.bottom, region.x : region.right]
+    size = region.size.scaled(1 / (1 << key.level))
+    return cv2.resize(cut, (size.width, size.height), interpolation=cv2.INTER_AREA)
 
 
 @pytest.mark.parametrize("scale", [0.31, 0.77, 1.0, 3.3])

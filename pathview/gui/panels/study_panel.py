@@ -63,9 +63,10 @@ class StudyPanel(QWidget):
         """Fill the table anew where something in it changed."""
         detail = state.detail
         images = detail.images if detail is not None else ()
-        findings = {image.id: state.view_of(image.id).findings for image in images}
+        views = {image.id: state.view_of(image.id) for image in images}
+        findings = {image_id: view.findings for image_id, view in views.items()}
         self.setVisible(detail is not None and (len(images) > 1 or any(findings.values())))
-        shown = (detail, findings, self.theme)
+        shown = (detail, findings, {image_id: view.breast_box for image_id, view in views.items()}, self.theme)
         if self.isHidden():
             return
         self._tree.blockSignals(True)
@@ -113,9 +114,8 @@ class StudyPanel(QWidget):
         image = state.image_of(image_id)
         found = state.view_of(image_id).findings or ()
         for finding in found[:_MOST_FINDINGS]:
-            picture = state.view_of(image_id).picture
-            breast = picture.breast.region if picture is not None and picture.breast is not None else None
-            place = place_words(finding, image.info, breast) if image is not None else ""
+            breast = state.view_of(image_id).breast_box  # halves of the breast: not told before it was found
+            place = place_words(finding, image.info, breast) if image is not None and breast is not None else ""
             area = area_words(finding.area_mm2) if finding.area_mm2 is not None else f"{finding.area_px:,} px"
             words = f"{_INDENT['finding']}{finding.number}:  {area},  {finding.peak:.2f}"
             item = QTreeWidgetItem([f"{words}  {place}"])

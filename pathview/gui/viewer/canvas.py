@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -16,18 +17,26 @@ from pathview.gui.viewer import furniture
 from pathview.gui.viewer.drawing import Drawing
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.lens import Lens
-from pathview.gui.viewer.picture import SURROUND_BGRA, Compositor, Overlay, Tone, View
+from pathview.gui.viewer.overview_map import OverviewMap
+from pathview.gui.viewer.picture import SURROUND_BGRA, Compositor, Overlay, Tone
 from pathview.gui.viewer.picture_item import PictureItem
 from pathview.gui.viewer.pose import Pose, Stand
+from pathview.gui.viewer.tiled import TiledPicture
+from pathview.gui.viewer.view import View
 from pathview.images.intensity import Window
-from pathview.images.pyramid import Patch, PictureData
+from pathview.images.pyramid import PictureData
 from pathview.results.findings import Finding
+
+if TYPE_CHECKING:  # the window starts without OpenSlide
+    from pathview.images.tiles import TileKey
 
 _BACKGROUND = QColor(*SURROUND_BGRA[2::-1])
 _ZOOM_STEP = 1.25
 _ZOOM_DRAG = 1.008
 """Enlargement a pixel of a zooming drag."""
 _CLICK_PX = 3
+_STILL_S, _AHEAD_S = 0.2, 0.3
+"""After which time a view stands still, and how far ahead of its motion tiles are read."""
 _NUMBERED = 12
 """Findings whose numbers are drawn, the surest."""
 _SCALES = (1e-3, 64.0)
@@ -49,8 +58,8 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
     pressed = Signal()
     doubled = Signal()
     clicked_at = Signal(float, float)
-    detail_wanted = Signal(object)
-    """A :class:`View` that finer pixels are needed for."""
+    tiles_wanted = Signal(object)
+    """Tiles that what the screen shows lacks, the most urgent first: a list of :class:`TileKey`; may be empty."""
 
     def __init__(self) -> None:
         """An empty canvas."""
@@ -71,10 +80,12 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.mouse = MouseMap()
         self.wheel_reversed = False
         self.lens = Lens()
+        self.map = OverviewMap()
         self.drawing = Drawing(self)
         self.findings: tuple[Finding, ...] = ()
         self.finding: Finding | None = None
         """The one that is pointed out."""
+        self._seen: tuple[View, float] | None = None
         self._drag: tuple[Qt.MouseButton, QPointF, QPointF] | None = None
         self.setMouseTracking(True)
         self.box.sigRangeChanged.connect(self._on_range)
@@ -86,7 +97,8 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
 
     def set_picture(self, data: PictureData | None, keep: bool = False) -> None:
         """Show a picture; ``keep``: another frame of the same image, under the same tone and overlay."""
-        self.compositor = Compositor(data) if data is not None else None
+        tiled = TiledPicture(data) if data is not None and data.partial else None
+        self.compositor = Compositor(data, tiled) if data is not None else None
         self.lens.forget()
         if not keep:
             self.tone, self.overlay = Tone(), Overlay()
@@ -116,10 +128,22 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.findings, self.finding = tuple(findings), chosen
         self.redraw()
 
-    def add_detail(self, patch: Patch) -> None:
-        """Take finer pixels that were asked for."""
-        if self.compositor is not None:
-            self.compositor.add_detail(patch)
+    @property
+    def tiled(self) -> TiledPicture | None:
+        """The tiles of a picture that is read part by part."""
+        return self.compositor.tiled if self.compositor else None
+
+    def add_tiles(self, tiles: Mapping[TileKey, Any]) -> None:
+        """Take tiles that were asked for, as stored."""
+        if self.tiled is not None:
+            self.tiled.add(tiles)
+            self.redraw()
+
+    def forget_tiles(self) -> None:
+        """Tiles are to look otherwise: ask for them anew."""
+        if self.tiled is not None:
+            self.tiled.clear()
+            self._ask_for_tiles()
             self.redraw()
 
     def redraw(self) -> None:
@@ -147,6 +171,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             view = self.stand.view(pose, *self.screen())
             rect = QRectF(view.x, view.y, view.width / view.scale, view.height / view.scale)
             self.box.setRange(rect, padding=0)
+            self.box.updateMatrix()  # now: done while it paints, it would paint twice
 
     def fit(self) -> None:
         """The whole image in the view, centred."""
@@ -176,6 +201,12 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             view, ratio = self.current_view(), self.devicePixelRatioF()
             x, y = view.x - dx * ratio / view.scale, view.y - dy * ratio / view.scale
             self._move_to(View(x, y, view.scale, view.width, view.height))
+
+    def center_on(self, point: QPointF) -> None:
+        """Bring a shown point to the middle."""
+        view = self.current_view()
+        x, y = point.x() - view.width / view.scale / 2, point.y() - view.height / view.scale / 2
+        self._move_to(View(x, y, view.scale, view.width, view.height))
 
     def show_region(self, region: Region, enlarge: bool = True) -> None:
         """Bring a shown region to the middle, and large enough to be looked at where ``enlarge``."""
@@ -244,7 +275,11 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         """A tool's press, or the beginning of a drag."""
         self.pressed.emit()
         position = event.position()
-        if event.button() == Qt.MouseButton.LeftButton and self.data is not None and self.drawing.press(position):
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and (point := self.map.shown_at(self, position)) is not None:
+            self.center_on(point)
+            return
+        if left and self.data is not None and self.drawing.press(position):
             return
         self._drag = (event.button(), position, position)
         if self._action(event.button()) == "magnify":
@@ -356,15 +391,30 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         furniture.draw_corners(painter, area, self.corners, 44)
         per_px = self.current_view().scale / self.devicePixelRatioF()
         furniture.draw_scale_bar(painter, area, data.spacing, per_px, self.corners.right)
+        self.map.paint(painter, self)
         self.lens.paint(painter, self)
 
     def _on_range(self) -> None:
         self.view_changed.emit()
         self._item.update()
-        if self.compositor is not None and self.isVisible():
-            view = self.current_view()
-            if self.compositor.needs_detail(view):
-                self.detail_wanted.emit(view)
+        self._ask_for_tiles()
+
+    def _ask_for_tiles(self) -> None:
+        if self.tiled is not None and self.isVisible():
+            view, now = self.current_view(), time.monotonic()
+            motion = self._motion(view, now)
+            self._seen = (view, now)
+            self.tiles_wanted.emit(self.tiled.missing(view, motion))
+
+    def _motion(self, view: View, now: float) -> tuple[float, float]:
+        """How far the view will have moved when tiles come, if it goes on as it did."""
+        before, then = self._seen if self._seen is not None else (view, now)
+        if now <= then or now - then > _STILL_S or before.scale != view.scale:
+            return 0.0, 0.0
+        ahead = _AHEAD_S / (now - then)
+        reach = view.width / view.scale
+        dx, dy = ((end - start) * ahead for start, end in ((before.x, view.x), (before.y, view.y)))
+        return max(-reach, min(reach, dx)), max(-reach, min(reach, dy))
 
     @property
     def size_px(self) -> Size | None:

@@ -8,8 +8,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
 from pathview.gui.viewer.furniture import INK, SHADOW, shadowed
-from pathview.gui.viewer.picture import Bgra, Compositor, View
+from pathview.gui.viewer.picture import Bgra, Compositor
 from pathview.gui.viewer.picture_item import as_image
+from pathview.gui.viewer.view import View
 
 if TYPE_CHECKING:
     from pathview.gui.viewer.canvas import Canvas
@@ -62,7 +63,7 @@ class Lens:
         if not self.shown or self._at is None or data is None:
             return
         if self._compositor is None or self._compositor.data is not data:
-            self._compositor = Compositor(data)
+            self._compositor = Compositor(data, canvas.tiled)
         ratio = canvas.devicePixelRatioF()
         middle = canvas.shown_at(self._at)
         scale = max(_LEAST, _TIMES * canvas.current_view().scale)

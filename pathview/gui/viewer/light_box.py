@@ -54,7 +54,8 @@ class LightBox(QWidget):
     """A stored point, and the :class:`PictureData` that it is on."""
     view_changed = Signal()
     tone_changed = Signal()
-    detail_wanted = Signal(int, object)
+    tiles_wanted = Signal(int, object)
+    """Image id and a list of :class:`pathview.images.tiles.TileKey`."""
     scrolled = Signal(int)
     clicked_at = Signal(int, float, float)
     """Image id and a stored point."""
@@ -184,7 +185,7 @@ class LightBox(QWidget):
             canvas.tone_changed.connect(self.tone_changed)
             canvas.cursor_moved.connect(self._on_cursor)
             canvas.scrolled.connect(self.scrolled)
-            canvas.detail_wanted.connect(self._on_detail)
+            canvas.tiles_wanted.connect(self._on_tiles)
             canvas.clicked_at.connect(self._on_clicked)
             canvas.drawing.drawn.connect(self._on_drawn)
             canvas.drawing.moved.connect(self.mark_moved)
@@ -377,10 +378,10 @@ class LightBox(QWidget):
         else:
             self.set_mode("fit")
 
-    def _on_detail(self, view: object) -> None:
+    def _on_tiles(self, keys: object) -> None:
         tile = self._sender()
         if tile.image_id is not None:
-            self.detail_wanted.emit(tile.image_id, view)
+            self.tiles_wanted.emit(tile.image_id, keys)
 
     def _on_clicked(self, x: float, y: float) -> None:
         tile = self._sender()

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.geometry import Region, Size
+from pathview.gui.viewer.tiled import TiledPicture
+from pathview.gui.viewer.view import View, matrix, warp
 from pathview.images.intensity import Voi
 from pathview.images.pyramid import Patch, PictureData, halvings
 from pathview.images.render import heat_tables
@@ -26,8 +28,6 @@ if TYPE_CHECKING:  # the window starts without DICOM's library
 
 Bgra = npt.NDArray[np.uint8]
 OUTLINE_BGRA = (71, 209, 255, 255)
-_NEAREST_FROM = 6.0
-"""Screen pixels an image pixel from which pixels are shown as squares."""
 _FILL_OPACITY = 0.35
 _LINE = np.ones((5, 5), np.uint8)
 BREAST_BGRA = (214, 170, 96, 255)
@@ -36,18 +36,6 @@ _GRAPHICS_FROM = 40
 """How much of 255 of a shrunk overlay plane is drawn, so that thin lines stay."""
 SURROUND_BGRA = (0, 0, 0, 255)
 """The canvas beyond the image."""
-
-
-@dataclass(frozen=True)
-class View:
-    """Which part of level 0 the screen shows: its left upper corner, and screen pixels a level-0 pixel."""
-
-    x: float
-    y: float
-    scale: float
-    width: int
-    height: int
-    """Of the screen, in device pixels."""
 
 
 @dataclass(frozen=True)
@@ -95,28 +83,15 @@ class _Same:
 class Compositor:
     """Composes the visible part of one picture."""
 
-    def __init__(self, data: PictureData) -> None:
-        """For one frame of one image."""
+    def __init__(self, data: PictureData, tiled: TiledPicture | None = None) -> None:
+        """For one frame of one image; ``tiled``: finer pixels of one that is read part by part."""
         self.data = data
-        self._detail: Patch | None = None
+        self.tiled = tiled
         self._stages: dict[str, tuple[Hashable, Any]] = {}
-
-    def add_detail(self, patch: Patch) -> None:
-        """Finer pixels of a region, in place of those before."""
-        self._detail = patch
-
-    def needs_detail(self, view: View) -> bool:
-        """Whether the screen could show more than what is here."""
-        if not self.data.partial:
-            return False
-        wanted = max(1.0, 1 / view.scale)
-        if self.data.levels[0].downsample <= wanted * 1.2:
-            return False
-        return self._detail is None or not _covers(self._detail, view, wanted, self.data.size)
 
     def compose(self, view: View, tone: Tone, overlay: Overlay) -> Bgra:
         """The screen's pixels: uint8 [height, width, 4] in BGRA order, ready for a 32-bit QImage."""
-        below: Hashable = (view, _Same(self._detail), tone)
+        below: Hashable = (view, self._version, tone)
         pixels: Bgra = self._kept("toned", below, lambda: self._toned(view, tone))
         if overlay.graphics is not None:
             graphics = overlay.graphics
@@ -136,6 +111,10 @@ class Compositor:
                 _tint(canvas, inside)
         return canvas
 
+    @property
+    def _version(self) -> int:
+        return self.tiled.version if self.tiled is not None else 0
+
     def _kept(self, stage: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """What ``make`` made for this key, made anew when the key changed."""
         if stage not in self._stages or self._stages[stage][0] != key:
@@ -143,7 +122,7 @@ class Compositor:
         return self._stages[stage][1]
 
     def _toned(self, view: View, tone: Tone) -> Bgra:
-        cut = self._kept("cut", (view, _Same(self._detail)), lambda: self._cut(view))
+        cut = self._kept("cut", (view, self._version), lambda: self._cut(view))
         scale = self.data.scale
         if scale is None:
             canvas = np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGB2BGRA))
@@ -158,10 +137,8 @@ class Compositor:
         return canvas
 
     def _cut(self, view: View) -> npt.NDArray[np.generic]:
-        cut = _warp(_level_for(self.data.levels, view), view)
-        if self._detail is not None and self.data.partial:
-            cut = _laid_over(cut, self._detail, view)
-        return cut
+        cut = warp(_level_for(self.data.levels, view), view)
+        return cut if self.tiled is None else self.tiled.lay_over(cut, view)
 
     def _heated(self, below: Bgra, view: View, overlay: Overlay) -> Bgra:
         heat = overlay.heat
@@ -178,13 +155,13 @@ class Compositor:
         canvas = below.copy()
         whole = Region.whole(self.data.size)
         if graphics.shutter is not None:
-            hidden = np.asarray(_warp(Patch(whole, graphics.shutter), view), np.uint8) > 0
+            hidden = np.asarray(warp(Patch(whole, graphics.shutter), view), np.uint8) > 0
             gray = graphics.shutter_gray
             canvas.view(np.uint32)[..., 0][hidden] = _packed((gray, gray, gray, 255))
         if graphics.overlay is not None:
             plane = graphics.overlay
             levels = self._kept("planes", _Same(plane), lambda: halvings(plane * np.uint8(255), whole))
-            drawn = np.asarray(_warp(_level_for(levels, view), view), np.uint8) >= _GRAPHICS_FROM
+            drawn = np.asarray(warp(_level_for(levels, view), view), np.uint8) >= _GRAPHICS_FROM
             canvas.view(np.uint32)[..., 0][drawn] = _packed(GRAPHICS_BGRA)
         _fill_outside(canvas.view(np.uint32)[..., 0], whole, view, _packed(SURROUND_BGRA))
         return canvas
@@ -223,12 +200,12 @@ def map_on_screen(score_map: ScoreMap, view: View, size: Size) -> npt.NDArray[np
     place = score_map.place
     values = np.where(np.isnan(score_map.values), np.float32(-1), score_map.values).astype(np.float32)
     patch_view = replace(view, x=view.x - place.x, y=view.y - place.y)
-    matrix = _matrix(patch_view, place.cell_width, place.cell_height)
+    onto = matrix(patch_view, place.cell_width, place.cell_height)
     flags = cv2.INTER_LINEAR if score_map.smooth else cv2.INTER_NEAREST
     screen = (view.width, view.height)
     border = cv2.BORDER_REPLICATE if score_map.smooth else cv2.BORDER_CONSTANT
     warped = np.asarray(
-        cv2.warpAffine(values, matrix, screen, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
+        cv2.warpAffine(values, onto, screen, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
     )
     if score_map.smooth:  # the outermost half cells are held constant, and nothing lies beyond them
         rows, columns = score_map.values.shape
@@ -248,68 +225,6 @@ def _fill_outside(pixels: npt.NDArray[Any], region: Region, view: View, value: A
     pixels[max(0, y1) :] = value
     pixels[:, : max(0, x0)] = value
     pixels[:, max(0, x1) :] = value
-
-
-def _matrix(view: View, cell_width: float, cell_height: float) -> npt.NDArray[np.float64]:
-    """From screen pixels (centres) to cells (centres) of a grid that starts at level-0 (0, 0)."""
-    sx, sy = 1 / (view.scale * cell_width), 1 / (view.scale * cell_height)
-    return np.array(
-        [
-            [sx, 0, view.x / cell_width + sx / 2 - 0.5],
-            [0, sy, view.y / cell_height + sy / 2 - 0.5],
-        ]
-    )
-
-
-def _warp(patch: Patch, view: View) -> npt.NDArray[np.generic]:
-    """A patch at the screen's pixels; its outermost pixels go on where the screen shows more."""
-    rows, columns = patch.pixels.shape[:2]
-    cell_width, cell_height = patch.region.width / columns, patch.region.height / rows
-    moved = replace(view, x=view.x - patch.region.x, y=view.y - patch.region.y)
-    pixels, moved = _visible_part(patch.pixels, moved, cell_width, cell_height)
-    flags = cv2.INTER_NEAREST if view.scale * cell_width >= _NEAREST_FROM else cv2.INTER_LINEAR
-    warped = cv2.warpAffine(
-        pixels,
-        _matrix(moved, cell_width, cell_height),
-        (view.width, view.height),
-        flags=flags | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(warped)
-
-
-def _visible_part(
-    pixels: npt.NDArray[np.generic], view: View, cell_width: float, cell_height: float
-) -> tuple[npt.NDArray[np.generic], View]:
-    """Cut to what is visible: OpenCV's maps cannot address images of more than 32,767 pixels a side."""
-    rows, columns = pixels.shape[:2]
-    left = max(0, int(view.x / cell_width) - 2)
-    top = max(0, int(view.y / cell_height) - 2)
-    right = min(columns, int((view.x + view.width / view.scale) / cell_width) + 3)
-    bottom = min(rows, int((view.y + view.height / view.scale) / cell_height) + 3)
-    if right <= left or bottom <= top:
-        left, top, right, bottom = 0, 0, min(1, columns), min(1, rows)
-    return pixels[top:bottom, left:right], replace(view, x=view.x - left * cell_width, y=view.y - top * cell_height)
-
-
-def _laid_over(cut: npt.NDArray[np.generic], patch: Patch, view: View) -> npt.NDArray[np.generic]:
-    """The detail where it has pixels, the coarse picture elsewhere."""
-    x0, x1 = ((x - view.x) * view.scale for x in (patch.region.x, patch.region.right))
-    y0, y1 = ((y - view.y) * view.scale for y in (patch.region.y, patch.region.bottom))
-    left, right = max(0, int(np.ceil(x0))), min(view.width, int(x1))
-    top, bottom = max(0, int(np.ceil(y0))), min(view.height, int(y1))
-    if right > left and bottom > top:
-        cut[top:bottom, left:right] = _warp(patch, view)[top:bottom, left:right]
-    return cut
-
-
-def _covers(patch: Patch, view: View, downsample: float, size: Size) -> bool:
-    """Whether a patch holds all that is visible of an image, finely enough."""
-    right = min(size.width, view.x + view.width / view.scale)
-    bottom = min(size.height, view.y + view.height / view.scale)
-    region = patch.region
-    inside = region.x <= max(0.0, view.x) and region.y <= max(0.0, view.y)
-    return inside and region.right >= right - 1 and region.bottom >= bottom - 1 and patch.downsample <= downsample * 1.5
 
 
 def _tint(canvas: Bgra, inside: npt.NDArray[np.uint8]) -> None:

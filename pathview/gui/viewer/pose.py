@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pathview.geometry import Region, Size, SpacingMm, Turn
-from pathview.gui.viewer.picture import View
+from pathview.gui.viewer.view import View
 from pathview.images.pyramid import PictureData
 
 SizeMode = Literal["fit", "same", "one", "true"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from pathview.gui.case_state import CaseState, ViewState
@@ -13,15 +13,14 @@ from pathview.gui.viewer.cine import CineBar
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.hanging_bar import HangingBar
 from pathview.gui.viewer.light_box import LightBox
-from pathview.gui.viewer.picture import View
 from pathview.gui.viewer.pose import Stand
+from pathview.gui.viewer.tiled import TiledPicture
 from pathview.images.pyramid import PictureData
 from pathview.review.case import ImageRow
 
 if TYPE_CHECKING:
     from pathview.review.hanging import Protocol
 
-_DETAIL_DELAY_MS = 60
 _ROOM_FOR_TEXT = 480
 """Height of a tile from which all its corner texts fit."""
 
@@ -31,7 +30,7 @@ class Viewer(QWidget):
 
     image_chosen = Signal(int)
     """Image id."""
-    detail_wanted = Signal(int, object)
+    tiles_wanted = Signal(int, object)
     slab_wanted = Signal(int, int, str, float)
     """Centre, thickness, mode, and level-0 pixels a pixel."""
 
@@ -54,18 +53,13 @@ class Viewer(QWidget):
         self._menu.aboutToShow.connect(self._fill_menu)
         self._tone.setMenu(self._menu)
         self._lay_out()
-        self._wanted: tuple[int, View] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_DETAIL_DELAY_MS)
-        self._timer.timeout.connect(self._ask_for_detail)
         box = self.box
         box.activated.connect(self.image_chosen)
         box.cursor_moved.connect(self._show_place)
         box.arranged.connect(self._write_all_corners)
         box.view_changed.connect(self._show_zoom)
         box.tone_changed.connect(self._show_tone)
-        box.detail_wanted.connect(self._note_detail)
+        box.tiles_wanted.connect(self.tiles_wanted)
         box.scrolled.connect(self._on_scrolled)
         self.cine.wanted.connect(self._on_frames)
 
@@ -141,11 +135,13 @@ class Viewer(QWidget):
                 tile.canvas.set_overlay(overlay)
                 tile.canvas.show_findings(found or (), chosen)
 
-    def go_to_finding(self) -> None:
-        """Bring the finding that is pointed out into view."""
+    def go_to_finding(self) -> bool:
+        """Bring the finding that is pointed out into view; whether its picture is there."""
         finding, data = self.canvas.finding, self.canvas.data
-        if finding is not None and data is not None:
-            self.canvas.show_region(data.info.turn.region_to_shown(finding.region, data.info.size))
+        if finding is None or data is None:
+            return False
+        self.canvas.show_region(data.info.turn.region_to_shown(finding.region, data.info.size))
+        return True
 
     # words
 
@@ -178,7 +174,7 @@ class Viewer(QWidget):
         text = f"x {int(x)}  y {int(y)} px"
         if data.info.spacing is not None:
             text += f"   {x * data.info.spacing.column:.2f}, {y * data.info.spacing.row:.2f} mm"
-        self._readout.setText(f"{text}   {_value_at(data, x, y)}")
+        self._readout.setText(f"{text}   {_value_at(data, self.canvas.tiled, x, y)}")
 
     @Slot()
     def _show_zoom(self) -> None:
@@ -189,6 +185,8 @@ class Viewer(QWidget):
             return
         scale = canvas.current_view().scale
         words = f"{100 * scale:.0f} %"
+        if data.info.magnification is not None:
+            words = f"{data.info.magnification * scale:.3g} ×  ·  {words}"
         if per_mm is not None and data.spacing is not None:
             life = scale / data.spacing.column / (per_mm * canvas.devicePixelRatioF())
             words += f"  ·  {life:.2f} × life size"
@@ -251,16 +249,6 @@ class Viewer(QWidget):
         downsample = max(1.0, 1 / self.canvas.current_view().scale) if self.cine.playing else 1.0
         self.slab_wanted.emit(center, thickness, mode, downsample)
 
-    @Slot(int, object)
-    def _note_detail(self, image_id: int, view: View) -> None:
-        self._wanted = (image_id, view)
-        self._timer.start()
-
-    @Slot()
-    def _ask_for_detail(self) -> None:
-        if self._wanted is not None:
-            self.detail_wanted.emit(*self._wanted)
-
 
 def corners_of(title: str, data: PictureData | None, all_texts: bool, room: bool) -> Corners:
     """The words of a tile, on the side of the air; ``room``: whether the tile is large enough for all."""
@@ -288,10 +276,11 @@ def _tone_words(data: PictureData, canvas: Canvas) -> str:
     return next((choice.name for choice in voi_choices(data.scale) if choice.voi == current), current.name)
 
 
-def _value_at(data: PictureData, x: float, y: float) -> str:
+def _value_at(data: PictureData, tiled: TiledPicture | None, x: float, y: float) -> str:
     """The value of a stored point; of a coarse frame, of the pixel that covers it."""
-    if data.partial:
-        return ""
+    if tiled is not None:
+        rgb = tiled.value_at(int(x), int(y))
+        return "RGB " + " ".join(str(int(part)) for part in rgb) if rgb is not None else ""
     patch = data.levels[0]
     shown_x, shown_y = data.info.turn.to_shown(int(x) + 0.5, int(y) + 0.5, data.info.size)
     rows, columns = patch.pixels.shape[:2]

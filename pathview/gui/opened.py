@@ -1,0 +1,45 @@
+"""A case with all that hangs with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pathview.review.case import CaseDetail, CaseRow, ImageRow
+
+if TYPE_CHECKING:  # the window starts without their library
+    from pathview.review.hanging import HungStep, Protocol
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A case and what hangs with it, as read from the store."""
+
+    detail: CaseDetail
+    priors: tuple[CaseRow, ...] = ()
+    prior: CaseDetail | None = None
+    protocols: tuple[Protocol, ...] = ()
+    problems: tuple[str, ...] = ()
+    """One sentence for each hanging protocol that is wrong."""
+
+    @property
+    def images(self) -> tuple[ImageRow, ...]:
+        """Of the case, then of the prior."""
+        return self.detail.images + (self.prior.images if self.prior is not None else ())
+
+    def hung(self, wanted: str = "") -> tuple[tuple[HungStep, ...], str]:
+        """The steps and the name of the protocol: the wanted one, else the one that the images ask for."""
+        from pathview.review.hanging import HangingImage, choose_protocol, hang
+
+        current = [HangingImage.from_info(image.id, image.info) for image in self.detail.images]
+        earlier = [HangingImage.from_info(image.id, image.info) for image in self.images[len(current) :]]
+        named = next((protocol for protocol in self.protocols if protocol.name == wanted), None)
+        protocol = named or choose_protocol(current, earlier, self.protocols)
+        return hang(current, earlier, protocol), protocol.name
+
+    def first_hung(self) -> tuple[ImageRow, ...]:
+        """The images of the first step."""
+        steps, _ = self.hung()
+        images = {image.id: image for image in self.images}
+        slots = steps[0].slots if steps else ()
+        return tuple(images[slot.image_id] for slot in slots if slot.image_id is not None)
