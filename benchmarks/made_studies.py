@@ -114,7 +114,6 @@ def _write_planes(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     some = [_grained(_views()[0].pixels, (PLANE_COLUMNS, PLANE_ROWS), rng) for _ in range(_DRAWN)]
     packed = [_packed(plane) for plane in some]
-    before, tomosynthesis.mammogram.BITS = mammogram.BITS, BITS
     dataset = tomosynthesis.dataset_of(np.zeros((PLANES, 8, 8), np.uint16))
     dataset.Rows, dataset.Columns = PLANE_ROWS, PLANE_COLUMNS
     dataset.BitsStored, dataset.HighBit = BITS, BITS - 1

@@ -102,8 +102,11 @@ class Watched:
         return [self._time(image.id) - started for image in order]
 
     def _time(self, image_id: int) -> float:
-        """When an image's picture was first painted; 0 before."""
-        return self.painted.get(id(self.room.state.view_of(image_id).picture), (None, 0.0))[1]
+        """When an image was first painted as finely as its view shows it; 0 before its whole picture was."""
+        whole = self.room.state.view_of(image_id).picture
+        if whole is None or whole.levels[0].downsample > 1 or id(whole) not in self.painted:
+            return 0.0
+        return min(when for data, when in self.painted.values() if data.info.path == whole.info.path)
 
     def forget(self) -> None:
         """Let all pictures go that are kept for another case."""
@@ -202,14 +205,13 @@ def _four_views(settings: Settings, cases: tuple[int, ...], files: Worker, home:
 
 def _memory(watched: Watched, cases: tuple[int, ...]) -> bool:
     """Of the window and the reading child over what they hold with a small image open."""
-    small, _, first, last = cases
+    _, other, first, last = cases
     memory = Memory((os.getpid(), watched.reading_pid()))
-    ok = True
+    base, ok = memory.now(), True
     for name, case_id, studies in (("one_study", last, 1), ("with_the_next_study", first, 2)):
-        watched.open(small)
+        watched.open(other)
         watched.idle()
         watched.forget()
-        base = memory.now()
         with memory.watched():
             watched.open(case_id)
             watched.idle()

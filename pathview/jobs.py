@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Progress:
     done: int
     total: int
     message: str = ""
+    early: Any = None
+    """What can be shown of the result already."""
 
     @property
     def fraction(self) -> float | None:

@@ -22,6 +22,7 @@ from pathview.results.result import NotAnalysed, Outcome, ScoreMap
 from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, ImageRow, NewImage
 from pathview.review.grouping import Group, grouped, without_copies
 from pathview.settings import Settings
+from pathview.training.answering import Answering
 
 if TYPE_CHECKING:
     from pathview.review.store import Store
@@ -328,6 +329,11 @@ class Session:
         return self.cases.decide(
             case_id, value, note, self.reader, {**_results_of(self.cases.case(case_id)), **(context or {})}
         )
+
+    @property
+    def answering(self) -> Answering:
+        """What readers say of tiles, and what follows."""
+        return Answering(self.cases, self.catalogue, self.opener, self.settings, self.reader)
 
     def close(self) -> None:
         """Let engine and store go."""

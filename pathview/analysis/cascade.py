@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from pathview.analysis.gradcam import relative
-from pathview.analysis.looks import OutlineLook
+from pathview.analysis.looks import NO_FACTS, OutlineLook
 from pathview.analysis.predict import as_input, checked_score
 from pathview.analysis.prepare import Working, prepare
 from pathview.analysis.uncertainty import Verdict, label_of
@@ -33,6 +34,7 @@ class CascadeLook:
     """See :class:`pathview.analysis.looks.Look`."""
 
     stride: int | None = None
+    facts: Mapping[str, Any] = NO_FACTS
 
     def __init__(
         self, source: ImageSource, classifier: Network, outliner: Network, frame: int, threshold: float | None

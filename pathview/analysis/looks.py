@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from pathview.analysis import gradcam, predict, uncertainty, windows
 from pathview.analysis.prepare import check_fits, prepare
@@ -15,6 +16,8 @@ from pathview.models.backend import Network
 from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, ScoreMap, Stage
 
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
+
 
 class Look(Protocol):
     """One network on one frame of one image, prepared; everything else follows from the probability map."""
@@ -23,6 +26,11 @@ class Look(Protocol):
     """Pixels at the recipe's scale between fields that overlap; None where there are none."""
     threshold: float
     """On the probability map, where no other is asked for."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What else a result keeps beside its settings; asked for after the verdict."""
+        ...
 
     @property
     def within_breast(self) -> bool:
@@ -54,6 +62,7 @@ class OutlineLook:
     """A segmentation network over tiles."""
 
     stride: int | None = None
+    facts: Mapping[str, Any] = NO_FACTS
 
     def __init__(self, source: ImageSource, network: Network, frame: int) -> None:
         """Prepare an image.
@@ -98,6 +107,7 @@ class PatchLook:
 
     stride: int | None = None
     within_breast = False
+    facts: Mapping[str, Any] = NO_FACTS
 
     def __init__(self, source: ImageSource, network: Network, frame: int) -> None:
         """See :class:`OutlineLook`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +14,9 @@ from pathview.analysis import uncertainty
 from pathview.analysis.cascade import CascadeLook
 from pathview.analysis.gradcam import chosen_layers
 from pathview.analysis.looks import Look, OutlineLook, PatchLook, WindowLook
+from pathview.analysis.slide_heat import explain_one
+from pathview.analysis.slide_look import SlideLook
+from pathview.analysis.slide_tiles import reads_by_tiles
 from pathview.analysis.windows import NoFields, fine_stride
 from pathview.errors import ModelError, NotAnalysable
 from pathview.images.digest import combined, file_digests
@@ -46,6 +49,8 @@ class AnalysisRequest:
     stride: int | None = None
     """Pixels at the recipe's scale from one field of a patch classifier to the next; None: side by side; 0: as fine
     as its network does at no great cost, where fields can be moved at all."""
+    resume: bool = True
+    """Whether what an earlier analysis of the same slide finished is taken over."""
 
 
 def analyse_path(
@@ -67,7 +72,7 @@ def analyse_path(
         models = load(request.model_folder, settings)
         seen = _seen_part(models.seen, digests)
         checkpoint(cancel)
-        return analyse(source, models, request, combined(digests), seen, progress, cancel, started)
+        return analyse(source, models, request, combined(digests), seen, progress, cancel, started, settings)
     finally:
         source.close()
 
@@ -81,15 +86,16 @@ def analyse(
     progress: ProgressSink,
     cancel: CancelToken,
     started: float | None = None,
+    settings: Settings | None = None,
 ) -> AnalysisResult:
-    """Analyse an opened image with loaded networks."""
+    """Analyse an opened image with loaded networks; the tiles of a slide are kept where ``settings`` say."""
     started = time.perf_counter() if started is None else started
     network, info = models.network, source.info
     recipe = network.recipe
     layers = chosen_layers(network, request.explain)
     parts = 2 if layers else 1
     try:
-        look = look_at(source, models, request)
+        look = look_at(source, models, request, image_sha256, settings)
         probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
         threshold = look.threshold if request.threshold is None else request.threshold
         mask = measure(probability, threshold, info.size, info.spacing, cancel)
@@ -116,6 +122,48 @@ def analyse(
         provenance=_provenance(models, request, look, image_sha256),
         seconds=time.perf_counter() - started,
     )
+
+
+def explain_tile(
+    path: Path,
+    request: AnalysisRequest,
+    x: float,
+    y: float,
+    layers: Sequence[str],
+    settings: Settings,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> Mapping[str, ScoreMap]:
+    """Heat maps of the one tile or patch that a level-0 point lies in, at the network's own resolution (a job).
+
+    Args:
+        path: a slide, a mosaic or an image of tissue.
+        request: which model, frame and pixel size.
+        x: level-0 pixels from the left.
+        y: level-0 pixels from the top.
+        layers: by name; all come from one pass.
+        settings: limits.
+        progress: gets a step for each stage.
+        cancel: is asked between stages.
+
+    Returns:
+        By layer: 0..1 of the layer's own largest value on that tile, placed on it alone.
+
+    Raises:
+        PathViewError, Cancelled: see :func:`analyse_path`.
+    """
+    progress(Progress(0, 2, "opening"))
+    source = open_image(path, settings, request.mpp_um)
+    try:
+        network = load(request.model_folder, settings).network
+        found = [layer for name in layers for layer in chosen_layers(network, name)]
+        checkpoint(cancel)
+        progress(Progress(1, 2, "heat maps"))
+        return explain_one(source, network, request.frame, x, y, found)
+    except NotAnalysable as error:
+        raise NotAnalysable(f"No heat map of {path.name}: {error}.") from error
+    finally:
+        source.close()
 
 
 def explain_path(
@@ -187,8 +235,14 @@ def outliner_folder(spec: RegionSpec, settings: Settings) -> Path:
     return model.folder
 
 
-def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Look:
-    """Prepare an image for what the request asks.
+def look_at(
+    source: ImageSource,
+    models: Models,
+    request: AnalysisRequest,
+    image_sha256: str = "",
+    settings: Settings | None = None,
+) -> Look:
+    """Prepare an image for what the request asks; the tiles of a slide are kept under its hash where ``settings`` say.
 
     Raises:
         NotAnalysable: the image does not fit the recipe, or the recipe no stride.
@@ -199,6 +253,9 @@ def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Lo
         raise NotAnalysable(f"{network.recipe.name} outlines and has no stride; leave it out")
     if models.outliner is not None:
         return CascadeLook(source, network, models.outliner, frame, request.threshold)
+    if reads_by_tiles(source, network.recipe, frame):
+        step = None if network.recipe.task == "segmentation" else _slide_stride(network, stride)
+        return SlideLook(source, network, frame, step, image_sha256, settings, request.resume)
     if network.recipe.task == "segmentation":
         return OutlineLook(source, network, frame)
     if stride is None:
@@ -209,6 +266,19 @@ def look_at(source: ImageSource, models: Models, request: AnalysisRequest) -> Lo
         if stride:
             raise
         return PatchLook(source, network, frame)
+
+
+def _slide_stride(network: Network, stride: int | None) -> int | None:
+    """The stride on a slide; None for fields side by side.
+
+    Raises:
+        NotAnalysable: the recipe has none.
+    """
+    if network.recipe.input.equalise:
+        if stride:
+            raise NotAnalysable(f"{network.recipe.name} equalises each patch by itself; leave the stride out")
+        return None
+    return fine_stride(network) if stride == 0 else stride
 
 
 @lru_cache(maxsize=4)
@@ -245,5 +315,6 @@ def _provenance(models: Models, request: AnalysisRequest, look: Look, image_sha2
             "caution": models.caution,
             "heat_layer": network.recipe.heat_layer or network.explainable_layers()[-1],
             "summed_at": network.recipe.decision.sum_side if network.recipe.task == "segmentation" else None,
+            **look.facts,
         },
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pathview.analysis.prepare import Working, equalised
+from pathview.analysis.prepare import Working, equalised, normalised_as
 from pathview.analysis.tiles import Blender, TileGrid, overlapping_grid, pad
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Size
@@ -125,8 +125,9 @@ class PatchGrid:
 def mosaic_grid(source: PatchMosaic, recipe: Recipe) -> PatchGrid:
     """The patches of a mosaic; smaller ones at the border are stretched to full size, as in seed 4."""
     size, side = Size(recipe.input.width, recipe.input.height), source.side
-    patches = [resized(source.read_patch(patch), size).astype(np.uint8) for patch in source.patches]
-    pixels = np.stack([equalised(patch) for patch in patches] if recipe.input.equalise else patches)
+    patches = np.stack([resized(source.read_patch(patch), size).astype(np.uint8) for patch in source.patches])
+    patches, _ = normalised_as(recipe.input, source, patches)
+    pixels = np.stack([equalised(patch) for patch in patches]) if recipe.input.equalise else patches
     cells = tuple((round(patch.y / side), round(patch.x / side)) for patch in source.patches)
     shape = (1 + max(row for row, _ in cells), 1 + max(column for _, column in cells))
     return PatchGrid(pixels, cells, shape, GridPlace(0, 0, side, side))

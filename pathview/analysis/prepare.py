@@ -15,6 +15,8 @@ from pathview.images.breast import Bools, Breast, breast_on, find_breast, is_bla
 from pathview.images.formats import open_image
 from pathview.images.render import display_pixels
 from pathview.images.source import ImageInfo, ImageSource
+from pathview.images.stain import Stains, normalised
+from pathview.images.stain_sample import stains_of
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.recipe import InputSpec, Recipe
 from pathview.results.result import ScoreMap
@@ -30,13 +32,15 @@ class Working:
     ``pixels``: uint8 [rows, columns, channels], as the viewer shows the image at first (grey after the
     file's own VOI, or RGB); ``place``: where its pixels lie on level 0; ``breast_found``: False where the
     recipe wants the breast and none stands out, so that this is the whole image; ``inside``: bool [rows, columns]
-    of what may be marked, the widened breast mask, or None where all of it may.
+    of what may be marked, the widened breast mask, or None where all of it may; ``stain_reason``: why the stains were
+    not normalised though the recipe asks for it, to be put after "because"; empty where all is as asked.
     """
 
     pixels: npt.NDArray[np.uint8]
     place: GridPlace
     breast_found: bool = True
     inside: Bools | None = None
+    stain_reason: str = ""
 
     def within(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """A map [rows, columns, ...] of this image, NaN (not analysed) outside the breast.
@@ -104,8 +108,17 @@ def working_scale(info: ImageInfo, spec: InputSpec, crop: Region) -> tuple[float
     )
 
 
-def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region | None = None) -> Working:
-    """Bring an image, or a region of it, to the recipe's crop, scale and channels.
+def prepare(
+    source: ImageSource, recipe: Recipe, frame: int = 0, region: Region | None = None, stains: Stains | None = None
+) -> Working:
+    """Bring an image, or a region of it, to the recipe's crop, scale, stain and channels.
+
+    Args:
+        source: the image.
+        recipe: what it is prepared for.
+        frame: counted from 0.
+        region: whole level-0 pixels; None: all of it.
+        stains: of the slide, where they were found before; else they are found here if the recipe asks for them.
 
     Raises:
         NotAnalysable: the image does not fit the recipe.
@@ -125,7 +138,7 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region 
         shown = f"{size.width} x {size.height}"
         needed = f"{recipe.input.width} x {recipe.input.height}"
         raise NotAnalysable(f"it is too small: {shown} pixels at the recipe's scale, and the network reads {needed}")
-    pixels = display_pixels(source, crop, size, frame)
+    pixels, stain_reason = normalised_as(recipe.input, source, display_pixels(source, crop, size, frame), stains)
     if recipe.input.equalise:
         pixels = equalised(pixels)
     if recipe.input.channels == 1 or pixels.ndim == 2:
@@ -133,7 +146,24 @@ def prepare(source: ImageSource, recipe: Recipe, frame: int = 0, region: Region 
     place = GridPlace(crop.x, crop.y, crop.width / size.width, crop.height / size.height)
     marked = breast if recipe.input.within_breast else None
     inside = None if marked is None else marked.on(place, (size.height, size.width))
-    return Working(pixels, place, breast_found=breast is not None or not wanted, inside=inside)
+    return Working(pixels, place, breast is not None or not wanted, inside, stain_reason)
+
+
+def normalised_as(
+    spec: InputSpec, source: ImageSource, pixels: npt.NDArray[np.uint8], stains: Stains | None = None
+) -> tuple[npt.NDArray[np.uint8], str]:
+    """Pixels [..., rows, columns, 3] of a slide with the stain that a recipe asks for.
+
+    Returns:
+        The pixels, and why they stay as they are though the recipe asks for more (empty otherwise).
+
+    Raises:
+        ImageError: the slide cannot be read to find its stains.
+    """
+    if not spec.stain:
+        return pixels, ""
+    stains, reason = (stains, "") if stains is not None else stains_of(source)
+    return normalised(pixels, stains), reason
 
 
 def _breast(source: ImageSource, frame: int) -> Breast | None:

@@ -19,6 +19,7 @@ from pathview.results.result import Flag, Label, ScoreMap, score_words
 
 _NEVER_NEGATIVE = frozenset(
     {"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts", "fine_map_above", "implant"}
+    | {"unreadable_tiles"}
 )
 _NOT_CALLED = "so it is not called negative"
 
@@ -64,8 +65,10 @@ def judge_map(probability: ScoreMap, spec: InputSpec, decision: DecisionSpec) ->
     return Verdict(score, name, decision.lower, decision.upper, label_of(score, decision.lower, decision.upper))
 
 
-def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: float) -> Verdict:
-    """The margin rule: one patch by its probability, many by the share of positive ones."""
+def judge_patches(
+    probability: ScoreMap, decision: DecisionSpec, threshold: float, what: str = "patches"
+) -> Verdict:
+    """The margin rule: one patch by its probability, many by the share of positive ones; ``what`` is their name."""
     known = probability.values[~np.isnan(probability.values)]
     if known.size == 1:
         score = float(known[0])
@@ -74,7 +77,7 @@ def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: floa
         )
     score = float((known >= np.float32(threshold)).mean())
     lower, upper = decision.share
-    return Verdict(score, f"share of patches at {threshold:g} or more", lower, upper, label_of(score, lower, upper))
+    return Verdict(score, f"share of {what} at {threshold:g} or more", lower, upper, label_of(score, lower, upper))
 
 
 def map_flags(verdict: Verdict, mask: MaskStats, breast_found: bool = True) -> list[Flag]:
@@ -111,6 +114,19 @@ def patch_flags(
     verdict: Verdict, probability: ScoreMap, decision: DecisionSpec, grid: PatchGrid, mask: MaskStats
 ) -> list[Flag]:
     """Reasons to look at classified patches."""
+    flags = share_flags(verdict, probability, decision, mask)
+    if grid.mirrored:
+        sentence = f"It is smaller than one field of the network and filled up by its mirror image, {_NOT_CALLED}."
+        flags.append(Flag("part_of_a_field", sentence))
+    if grid.skipped:
+        flags.append(Flag("glass_left_out", f"{grid.skipped} fields are empty glass and were not scored."))
+    return flags
+
+
+def share_flags(
+    verdict: Verdict, probability: ScoreMap, decision: DecisionSpec, mask: MaskStats, what: str = "patches"
+) -> list[Flag]:
+    """Reasons to look that lie in the probabilities of patches; ``what`` is their name."""
     flags = _mask_below_limit(verdict, mask)
     known = probability.values[~np.isnan(probability.values)]
     if verdict.label == "not_sure":
@@ -119,14 +135,22 @@ def patch_flags(
     uncertain = int(((known >= decision.lower) & (known < decision.upper)).sum())
     if known.size > 1 and uncertain:
         band = f"{decision.lower:.2f} and {decision.upper:.2f}"
-        flags.append(
-            Flag("uncertain_patches", f"{uncertain} of {known.size} patches lie between {band}: look at those first.")
-        )
-    if grid.mirrored:
-        sentence = f"It is smaller than one field of the network and filled up by its mirror image, {_NOT_CALLED}."
-        flags.append(Flag("part_of_a_field", sentence))
-    if grid.skipped:
-        flags.append(Flag("glass_left_out", f"{grid.skipped} fields are empty glass and were not scored."))
+        sentence = f"{uncertain:,} of {known.size:,} {what} lie between {band}: look at those first."
+        flags.append(Flag("uncertain_patches", sentence))
+    return flags
+
+
+def slide_flags(analysed: int, skipped: int, unreadable: int, tissue_mm2: float | None) -> list[Flag]:
+    """How much of a slide was seen: numbers of its tiles, and the area of what was analysed."""
+    flags = []
+    if unreadable:
+        sentence = f"{unreadable:,} of {analysed + unreadable:,} tiles of tissue cannot be read, {_NOT_CALLED}."
+        flags.append(Flag("unreadable_tiles", sentence))
+    if skipped:
+        area = "" if tissue_mm2 is None else f", {tissue_mm2:,.3g} mm²,"
+        all_of_them = analysed + skipped + unreadable
+        sentence = f"{analysed:,} of {all_of_them:,} tiles{area} show tissue; the rest is glass and was not scored."
+        flags.append(Flag("glass_left_out", sentence))
     return flags
 
 

@@ -19,6 +19,7 @@ from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Network
 from pathview.models.recipe import Recipe
+from pathview.results.map_levels import resampled
 from pathview.results.result import FloatMap, ScoreMap
 
 CONVOLUTIONAL_UP_TO = 16
@@ -57,25 +58,34 @@ class Canvas:
 
         Where no window was scored, at a rim say, stands what ``behind`` has there: what was scored is never blank.
         """
-        step, place = self.stride, self.place
-        before = [math.ceil((side - step) / 2 / step) for side in field]
-        top, left = [(side - step) / 2 - cells * step for side, cells in zip(field, before, strict=True)]
-        rows, columns = (math.ceil((self.pixels.shape[axis] - start) / step) for axis, start in enumerate((top, left)))
-        x, y = place.to_level0(left, top)
-        grid = GridPlace(x, y, place.cell_width * step, place.cell_height * step)
-        cells = _resampled(behind, grid, (rows, columns))
-        inner = cells[before[0] : before[0] + values.shape[0], before[1] : before[1] + values.shape[1]]
+        fine = fine_cells(self.place, (self.pixels.shape[0], self.pixels.shape[1]), self.stride, field)
+        cells = resampled(behind, fine.place, fine.shape)
+        inner = cells[fine.top : fine.top + values.shape[0], fine.left : fine.left + values.shape[1]]
         inner[self.scored] = values[self.scored]
-        return ScoreMap(cells, grid, smooth=False)
+        return ScoreMap(cells, fine.place, smooth=False)
 
 
-def _resampled(behind: ScoreMap, grid: GridPlace, shape: tuple[int, int]) -> FloatMap:
-    """What a map of cells has at the middle of each of a finer grid's cells, or next to it at the image's edge."""
-    x = grid.x + (np.arange(shape[1]) + 0.5) * grid.cell_width
-    y = grid.y + (np.arange(shape[0]) + 0.5) * grid.cell_height
-    columns = np.clip((x - behind.place.x) // behind.place.cell_width, 0, behind.values.shape[1] - 1).astype(np.intp)
-    rows = np.clip((y - behind.place.y) // behind.place.cell_height, 0, behind.values.shape[0] - 1).astype(np.intp)
-    return behind.values[np.ix_(rows, columns)].copy()
+@dataclass(frozen=True)
+class FineCells:
+    """Where the map of fields that overlap lies: a cell for every step, about the middle of a field.
+
+    ``shape``: (rows, columns); the first field's cell is (``top``, ``left``), what lies before it is the image's rim.
+    """
+
+    shape: tuple[int, int]
+    place: GridPlace
+    top: int
+    left: int
+
+
+def fine_cells(place: GridPlace, working: tuple[int, int], stride: int, field: tuple[int, int]) -> FineCells:
+    """The fine map's cells of an image of ``working`` (rows, columns) pixels that lie at ``place``."""
+    before = [math.ceil((side - stride) / 2 / stride) for side in field]
+    top, left = [(side - stride) / 2 - cells * stride for side, cells in zip(field, before, strict=True)]
+    rows, columns = (math.ceil((working[axis] - start) / stride) for axis, start in enumerate((top, left)))
+    x, y = place.to_level0(left, top)
+    cells = GridPlace(x, y, place.cell_width * stride, place.cell_height * stride)
+    return FineCells((rows, columns), cells, before[0], before[1])
 
 
 def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canvas:
@@ -97,13 +107,23 @@ def canvas(source: ImageSource, recipe: Recipe, frame: int, stride: int) -> Canv
             f"it is {columns} x {rows} pixels at the recipe's scale, smaller than one field of {field[1]} x {field[0]} "
             "pixels; leave the stride out"
         )
-    if stride > min(field):
-        raise NotAnalysable(f"a stride of {stride} leaves gaps between fields of {field[1]} x {field[0]} pixels")
+    check_stride(recipe, stride)
     glass = (working.pixels.min(axis=2) > GLASS_GRAY) & ~missing
-    scored = (_share(missing, field, stride) == 0) & (_share(glass, field, stride) < GLASS_SHARE)
+    scored = (covered_share(missing, field, stride) == 0) & (covered_share(glass, field, stride) < GLASS_SHARE)
     if not scored.any():
         raise NoFields("no field of it is whole and tissue; leave the stride out")
     return Canvas(working.pixels, working.place, scored, stride)
+
+
+def check_stride(recipe: Recipe, stride: int) -> None:
+    """Refuse a step that leaves gaps.
+
+    Raises:
+        NotAnalysable: it is larger than a field.
+    """
+    if stride > min(recipe.input.height, recipe.input.width):
+        shown = f"{recipe.input.width} x {recipe.input.height}"
+        raise NotAnalysable(f"a stride of {stride} leaves gaps between fields of {shown} pixels")
 
 
 def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
@@ -123,7 +143,7 @@ def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
     return Working(pixels, place), scaled > 0
 
 
-def _share(mask: Bools, field: tuple[int, int], stride: int) -> npt.NDArray[np.float64]:
+def covered_share(mask: Bools, field: tuple[int, int], stride: int) -> npt.NDArray[np.float64]:
     """Share of each window [down, across] that a mask [rows, columns] covers."""
     sums = cv2.integral(mask.astype(np.uint8), sdepth=cv2.CV_64F)
     rows, columns = field
@@ -139,18 +159,39 @@ def window_map(
     Raises:
         NotAnalysable: the network's output is not a number.
     """
-    own = network.window_stride
-    at_once = own is not None and image.stride % own == 0 and image.stride <= CONVOLUTIONAL_UP_TO
+    check_count(network, image.stride, int(image.scored.sum()))
     field = (network.recipe.input.height, network.recipe.input.width)
-    if own is not None and at_once:
-        values = _convolved(network, image, field, own, progress, cancel)
-    else:
-        fields = int(image.scored.sum())
-        if fields > MAX_ONE_BY_ONE:
-            cheap = f"a multiple of {own}" if own else "a larger one"
-            raise NotAnalysable(f"a stride of {image.stride} asks for {fields:,} fields one by one; take {cheap}")
-        values = _one_by_one(network, image, field, progress, cancel)
-    return image.map_over(values, behind, field)
+    return image.map_over(window_values(network, image, progress, cancel), behind, field)
+
+
+def check_count(network: Network, stride: int, fields: int) -> None:
+    """Refuse more fields than can be done one by one.
+
+    Raises:
+        NotAnalysable: there are too many.
+    """
+    if fields > MAX_ONE_BY_ONE and not at_once(network, stride):
+        own = network.window_stride
+        cheap = f"a multiple of {own}" if own else "a larger one"
+        raise NotAnalysable(f"a stride of {stride} asks for {fields:,} fields one by one; take {cheap}")
+
+
+def window_values(network: Network, image: Canvas, progress: ProgressSink, cancel: CancelToken) -> FloatMap:
+    """The probability of the windows [down, across]; of those that cannot be scored it means nothing.
+
+    Raises:
+        NotAnalysable: the network's output is not a number.
+    """
+    field, own = (network.recipe.input.height, network.recipe.input.width), network.window_stride
+    if own is not None and at_once(network, image.stride):
+        return _convolved(network, image, field, own, progress, cancel)
+    return _one_by_one(network, image, field, progress, cancel)
+
+
+def at_once(network: Network, stride: int) -> bool:
+    """Whether the network's convolutional form takes this step, and is the cheaper way."""
+    own = network.window_stride
+    return own is not None and stride % own == 0 and stride <= CONVOLUTIONAL_UP_TO
 
 
 def _convolved(

@@ -217,7 +217,7 @@ def _run_job(job: _Job, pipe: connection.Connection, cancelled: Event) -> None:
     def report(step: Progress) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _PROGRESS_EVERY_S:
+        if now - last >= _PROGRESS_EVERY_S or step.early is not None:
             last = now
             pipe.send(_Answer(job.number, "progress", step))
 

@@ -108,6 +108,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("previous_frame", "Tools", "Previous frame", ("Ctrl+Up",)),
     ActionSpec("thicker", "Tools", "Thicker slab", ("Ctrl+Right",)),
     ActionSpec("thinner", "Tools", "Thinner slab", ("Ctrl+Left",)),
+    ActionSpec(
+        "gallery", "Slide", "Tiles to look at", ("Ctrl+G",), "The least sure first, one key each", checkable=True
+    ),
     ActionSpec("rotate", "Slide", "Rotate by a quarter", ("Ctrl+R",), "Only the display is turned"),
     *(
         ActionSpec(f"magnify_{times}", "Slide", f"{times} ×", (f"Alt+{key}",), "From the objective or the pixel size")

@@ -19,6 +19,7 @@ from pathview.review.case import CaseDetail, CaseRow, ImageRow, ResultRow
 
 if TYPE_CHECKING:  # the window starts without their libraries
     from pathview.images.graphics import Graphics
+    from pathview.images.slab import SlabMode
     from pathview.images.stain import Channel
     from pathview.review.hanging import HungStep
 
@@ -30,6 +31,8 @@ class ViewState:
     picture: PictureData | None = None
     problem: str | None = None
     """Why there is no picture."""
+    slab: tuple[int, SlabMode] = (1, "MIP")
+    """How many frames the picture combines, and how."""
     breast: ScoreMap | None = None
     """Where the breast was found, in stored pixels."""
     breast_box: Region | None = None
@@ -38,6 +41,8 @@ class ViewState:
     """In stored pixels."""
     heatmaps: Mapping[str, ScoreMap] = field(default_factory=dict)
     """By layer, in stored pixels."""
+    answered: ScoreMap | None = None
+    """The probability map with what the reader said of tiles; None where nothing was said."""
     areas: npt.NDArray[np.int64] | None = None
     """See :func:`pathview.results.mask.area_curve`; None while it is being made."""
     findings: tuple[Finding, ...] | None = None
@@ -46,7 +51,7 @@ class ViewState:
 
     def without_result(self) -> ViewState:
         """The same image before its maps are loaded."""
-        return ViewState(self.picture, self.problem, self.breast, self.breast_box, graphics=self.graphics)
+        return ViewState(self.picture, self.problem, self.slab, self.breast, self.breast_box, graphics=self.graphics)
 
 
 _NOTHING = ViewState()
@@ -213,7 +218,7 @@ class CaseState:
 
         places = result.places if result is not None and self.mask else ()
         return Overlay(
-            probability=shown(view.probability),
+            probability=shown(view.answered or view.probability),
             threshold=self.threshold_of(result),
             mask=self.mask,
             fill=self.fill,

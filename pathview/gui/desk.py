@@ -16,9 +16,12 @@ from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.mark_keeper import MarkKeeper
 from pathview.gui.opened import Opened
+from pathview.gui.panels.confusion import ConfusionPanel
+from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.picture_cache import PictureCache
 from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
+from pathview.gui.tile_review import TileReview
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
 from pathview.review.case import CaseDetail, DecisionValue, ImageRow
@@ -64,7 +67,7 @@ class Desk(QObject):
         self._analysis.became_busy.connect(self._on_analysis_busy)
         self.intake = Intake(handle, self._store, self)
         self.intake.asked.connect(self._on_adding)
-        self.intake.failed.connect(self._failed)
+        self.intake.failed.connect(self.failed)
         self.intake.progressed.connect(self.progressed)
         self.intake.ended.connect(self._quiet)
         self._opening: Job | None = None
@@ -78,10 +81,10 @@ class Desk(QObject):
         self._cache = PictureCache(_CACHE_BYTES)
         self.room = ReadingRoom(handle, self._reading, self._store, self._cache, self)
         self.room.state_changed.connect(self.state_changed)
-        self.room.failed.connect(self._failed)
+        self.room.failed.connect(self.failed)
         self.room.heat_wanted.connect(self._make_heat)
         self.marks = MarkKeeper(handle, self._store, self._measuring, self.room, self)
-        self.marks.failed.connect(self._failed)
+        self.marks.failed.connect(self.failed)
 
     @property
     def state(self) -> CaseState:
@@ -116,6 +119,13 @@ class Desk(QObject):
         """Whether anything runs or waits."""
         runners = (self._reading, self._analysis, self._store, self._measuring)
         return any(runner.busy for runner in runners) or self.intake.adding or self.room.busy
+
+    def review_tiles(self, gallery: GalleryPanel, table: ConfusionPanel, parent: QObject) -> TileReview:
+        """Let the gallery and the table follow what is on the desk."""
+        review = TileReview(self._handle, self._store, self.room, gallery, table, parent)
+        review.said.connect(self.said)
+        review.failed.connect(self.failed)
+        return review
 
     def close(self) -> None:
         """Cancel what runs and end the threads; what the reader decided and drew is saved first."""
@@ -313,10 +323,11 @@ class Desk(QObject):
         progress: Callable[[Progress], None] | None = None,
         ended: Callable[[], None] | None = None,
     ) -> Job:
-        return runner.submit(work, done, self._failed, progress, ended)
+        return runner.submit(work, done, self.failed, progress, ended)
 
     @Slot(object)
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Say what went wrong; a bug also goes to the log."""
         if isinstance(error, JobFailed):
             log.error("a job failed: %s\n%s", error, error.trace)
         if isinstance(error, PathViewError):

@@ -140,6 +140,7 @@ def _slides(window: MainWindow) -> Handlers:
         return lambda: reading.magnify(times)
 
     return {
+        "gallery": window.show_gallery,
         "rotate": room.rotate,
         **{f"magnify_{times}": magnify(times) for times in (1, 2, 5, 10, 20, 40)},
         "stain_all": stain(""),

@@ -76,7 +76,7 @@ class ImageLoader(QObject):
         self._store = store
         self._cache = cache
         self._jobs: list[Job] = []
-        self._slab: Job | None = None
+        self._slabs: dict[int, Job] = {}
 
     def drop(self) -> None:
         """Cancel what is under way; nothing of it is reported any more."""
@@ -159,14 +159,14 @@ class ImageLoader(QObject):
         self._submit(image, associated_of, done, tuple(names))
 
     def load_slab(self, image: ImageRow, center: int, thickness: int, mode: SlabMode, downsample: float) -> None:
-        """Read frames of a multi-frame image; the last wish wins."""
+        """Read frames of a multi-frame image; the last wish for it wins."""
 
         def done(found: Slab) -> None:
             self.slab_loaded.emit(image.id, found)
 
-        if self._slab is not None:
-            self._slab.cancel()
-        self._slab = self._submit(image, slab_of, done, center, thickness, mode, downsample)
+        if image.id in self._slabs:
+            self._slabs[image.id].cancel()
+        self._slabs[image.id] = self._submit(image, slab_of, done, center, thickness, mode, downsample)
 
     def _submit(
         self,

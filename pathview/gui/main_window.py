@@ -27,7 +27,9 @@ from pathview.gui.desk import Desk
 from pathview.gui.handlers import handlers
 from pathview.gui.opening import Opening
 from pathview.gui.panels.ai_panel import AiPanel
+from pathview.gui.panels.confusion import ConfusionPanel
 from pathview.gui.panels.decision_panel import DecisionPanel
+from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.panels.notices import Banner, EmptyState
 from pathview.gui.panels.progress import ProgressLine
 from pathview.gui.panels.study_panel import StudyPanel
@@ -72,6 +74,9 @@ class MainWindow(QMainWindow):
         self.decision = DecisionPanel()
         self.banner = Banner()
         self.empty = EmptyState()
+        self.gallery = GalleryPanel(theme)
+        self.confusion = ConfusionPanel()
+        self.tiles = desk.review_tiles(self.gallery, self.confusion, self)
         self.reading = Reading(desk, self.viewer, self.study, preferences, self)
         self._lay_out()
         self.actions_by_id: dict[str, QAction] = build_actions(self, handlers(self), preferences.keys)
@@ -90,7 +95,17 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(self.viewer)
+        self._lower = QSplitter(Qt.Orientation.Horizontal)
+        self._lower.addWidget(self.gallery)
+        self._lower.addWidget(self.confusion)
+        self._lower.setSizes([800, 300])
+        self._middle = QSplitter(Qt.Orientation.Vertical)
+        self._middle.addWidget(self.viewer)
+        self._middle.addWidget(self._lower)
+        self._middle.setSizes([500, 400])
+        self._middle.setStretchFactor(0, 1)
+        self._lower.hide()
+        self._stack.addWidget(self._middle)
         column.addWidget(self.banner)
         column.addWidget(self._stack, 1)
         right = QWidget()
@@ -162,6 +177,7 @@ class MainWindow(QMainWindow):
         self.empty.open_recent.connect(self.opening.open_path)
         desk.room.settled.connect(self._prefetch)
         self.reading.said.connect(self.banner.say)
+        self.tiles.went_to.connect(self.reading.go_to)
         self.reading.notices.connect(self._notice)
         self.preferences.changed.connect(self._on_preferences)
         self.empty.open_samples.connect(desk.intake.add_samples)
@@ -304,6 +320,14 @@ class MainWindow(QMainWindow):
     def _change_display(self, changes: dict[str, Any]) -> None:
         self.desk.show(**changes)
 
+    @Slot(bool)
+    def show_gallery(self, on: bool) -> None:
+        """Show the tiles to look at under the viewer."""
+        self._lower.setVisible(on)
+        self.tiles.switch(on)
+        if on:
+            self.gallery.setFocus()
+
     @Slot()
     def leave_or_cancel(self) -> None:
         """Leave the note or the tool, so that keys and mouse do again what they did; elsewhere stop what runs."""
@@ -340,6 +364,7 @@ class MainWindow(QMainWindow):
         self.worklist.set_theme(theme)
         self.ai.set_theme(theme)
         self.study.theme = theme
+        self.gallery.set_theme(theme)
         self._show_state()
 
     @Slot()
@@ -370,5 +395,6 @@ class MainWindow(QMainWindow):
         self.preferences.store.setValue("geometry", self.saveGeometry())
         self.preferences.store.setValue("splitter", self._splitter.saveState())
         self.preferences.store.setValue("left", self._left.saveState())
+        self.tiles.close()
         self.desk.close()
         super().closeEvent(event)

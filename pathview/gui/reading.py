@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QAction
 
+from pathview.geometry import Region
 from pathview.gui.desk import Desk
 from pathview.gui.dialogs.calibration import screen_key
 from pathview.gui.dialogs.pictures import PicturesDialog
@@ -155,6 +156,14 @@ class Reading(QObject):
             self.said.emit("The file states no pixel spacing, so life size is not known.")
         else:
             self._box.set_mode("true")
+
+    @Slot(object)
+    def go_to(self, region: Region) -> None:
+        """Bring a stored region of the active image into view."""
+        data = self._viewer.canvas.data
+        if data is not None:
+            shown = data.info.turn.region_to_shown(region, data.info.size)
+            self._viewer.canvas.show_region(shown, enlarge=False)
 
     def magnify(self, times: float) -> None:
         """Show a slide as a microscope at a magnification does."""

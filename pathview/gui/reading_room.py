@@ -173,8 +173,10 @@ class ReadingRoom(QObject):
             self.choose_step(step)
             return
         if image_id != self.state.active:
+            before = self.state.active
             self.state = replace(self.state, active=image_id)
             self.hung.emit()
+            self._make_whole(before)
             self._find_if_missing()
             self.state_changed.emit()
 
@@ -239,7 +241,8 @@ class ReadingRoom(QObject):
         outline = ScoreMap(breast.soft(), breast.place) if breast is not None else self.state.view_of(image_id).breast
         box = breast.region if breast is not None else Region.whole(picture.info.size)
         coarse = self.state.view_of(image_id).picture
-        self.state = self.state.with_view(image_id, picture=picture, problem=None, breast=outline, breast_box=box)
+        fresh = {"picture": picture, "problem": None, "slab": (1, "MIP"), "breast": outline, "breast_box": box}
+        self.state = self.state.with_view(image_id, **fresh)
         finer = coarse is not None and not coarse.partial and coarse.levels[0].downsample > 1
         (self.frame_changed if finer else self.picture_changed).emit(image_id)
         if self.state.graphics:
@@ -265,6 +268,12 @@ class ReadingRoom(QObject):
         self._rest.start()
         if self.state.heat:
             self.need_heat()
+
+    def follow_answers(self, image_id: int, answered: ScoreMap | None) -> None:
+        """Let the map follow what the reader said of tiles; None: nothing."""
+        if self.state.view_of(image_id).answered is not answered:
+            self.state = self.state.with_view(image_id, answered=answered)
+            self.state_changed.emit()
 
     def add_heat(self, image: ImageRow, result_id: int, layer: str, maps: Mapping[str, ScoreMap]) -> None:
         """Take heat maps that were made."""
@@ -308,6 +317,15 @@ class ReadingRoom(QObject):
         fresh = replace(picture, levels=levels, scale=slab.scale, frame=slab.center)
         self.state = self.state.with_view(image_id, picture=fresh)
         self.frame_changed.emit(image_id)
+        if image_id != self.state.active:
+            self._make_whole(image_id)
+
+    def _make_whole(self, image_id: int | None) -> None:
+        """Read a frame again at full resolution where a film that ended left it coarse."""
+        image, view = self.state.image_of(image_id), self.state.view_of(image_id)
+        picture = view.picture
+        if image is not None and picture is not None and picture.info.frames > 1 and picture.levels[0].downsample > 1:
+            self.loader.load_slab(image, picture.frame, *view.slab, 1.0)
 
     @Slot(int, object)
     def _on_failed(self, image_id: int, error: Exception) -> None:
@@ -410,6 +428,7 @@ class ReadingRoom(QObject):
         image = self.state.image
         if image is not None and self.state.picture is not None:
             last = self.state.picture.info.frames - 1
+            self.state = self.state.with_view(image.id, slab=(thickness, mode))
             self.loader.load_slab(image, min(max(0, center), last), thickness, mode, downsample)
 
     def rotate(self) -> None:

@@ -13,8 +13,8 @@ from pathview.images.source import ImageSource, level_shape
 Rgb8 = npt.NDArray[np.uint8]
 DAMAGED_GRAY = 190
 _LINE_GRAY = 90
-_SPLIT_FROM = 64
-"""Level-0 pixels below which a damaged region is not looked at in quarters any more."""
+_SPLIT_FROM = 512
+"""Level pixels of its longer side from which a damaged region is looked at in quarters."""
 
 
 class DamagedPart(ImageError):
@@ -40,7 +40,7 @@ def read_sparing(source: ImageSource, region: Region, level: int, split: bool = 
         source: a colour image.
         region: whole level-0 pixels, inside the image.
         level: index into the levels of the image.
-        split: look at the quarters of a damaged region, so that only the damaged ones are lost.
+        split: look at the quarters of a damaged region, and at theirs, so that little more than what is damaged is lost.
 
     Returns:
         uint8 [rows, columns, 3] as :meth:`ImageSource.read_region` shapes it, and whether something is damaged.
@@ -53,7 +53,7 @@ def read_sparing(source: ImageSource, region: Region, level: int, split: bool = 
     except DamagedPart:
         rows, columns = level_shape(region, source.info.levels[level].downsample)
         pixels = crossed(rows, columns)
-        if split and min(region.width, region.height) >= _SPLIT_FROM and min(rows, columns) >= 2:
+        if split and max(rows, columns) >= _SPLIT_FROM and min(rows, columns, region.width, region.height) >= 2:
             _lay_quarters(source, region, level, pixels)
         return pixels, True
 
@@ -66,9 +66,7 @@ def _lay_quarters(source: ImageSource, region: Region, level: int, pixels: Rgb8)
         for x, width in ((0, middle_x), (middle_x, region.width - middle_x)):
             left, right = (round(v * columns / region.width) for v in (x, x + width))
             top, bottom = (round(v * rows / region.height) for v in (y, y + height))
-            part, damaged = read_sparing(source, Region(region.x + x, region.y + y, width, height), level, split=False)
-            if damaged:
-                part = crossed(bottom - top, right - left)
-            elif part.shape[:2] != (bottom - top, right - left):
+            part, _ = read_sparing(source, Region(region.x + x, region.y + y, width, height), level)
+            if part.shape[:2] != (bottom - top, right - left):
                 part = np.asarray(cv2.resize(part, (right - left, bottom - top)))
             pixels[top:bottom, left:right] = part

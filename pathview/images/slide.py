@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import openslide
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size, SpacingMm
@@ -24,6 +24,7 @@ PLAUSIBLE_MPP_UM = (0.02, 50.0)
 _PLAUSIBLE_POWER = (0.5, 200.0)
 _FAILURES = (openslide.OpenSlideError, OSError, ValueError)
 _GENERIC = "generic-tiff"
+TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _VENDORS = {
     "aperio": "Aperio SVS",
     "hamamatsu": "Hamamatsu",
@@ -54,23 +55,48 @@ def open_slide(path: Path, settings: Settings) -> ImageSource:
         handle = openslide.OpenSlide(str(path))
         image = SlideImage(path, handle, settings)
     except _FAILURES as error:
-        if (other := _by_tifffile(path, settings, whole=True)) is not None:
-            return other
+        if _is_tiff(path):
+            from pathview.images.tiff_pyramid import open_any_tiff
+
+            return open_any_tiff(path, settings)
         raise ImageError(f"{path.name} is not a slide that can be read, or is damaged; copy it again.") from error
-    if image.vendor == _GENERIC and (len(image.info.levels) == 1 or image.info.spacing is None):
-        other = _by_tifffile(path, settings)
-        if other is not None and (len(other.info.levels) > len(image.info.levels) or other.info.spacing is not None):
-            image.close()
-            return other
+    if image.vendor == _GENERIC and (other := _better(image, settings)) is not None:
+        image.close()
+        return other
     return image
 
 
-def _by_tifffile(path: Path, settings: Settings, whole: bool = False) -> ImageSource | None:
-    """What tifffile makes of a file, by its tiles or else ``whole``; None where it cannot read it either."""
-    from pathview.images.tiff_pyramid import open_any_tiff, open_tiff_pyramid
+def _better(image: SlideImage, settings: Settings) -> ImageSource | None:
+    """The same file by tifffile, where that reads more of it: pixels at all, more levels, or the pixel size."""
+    info = image.info
+    middle = Region(info.size.width // 2, info.size.height // 2, 1, 1)
+    try:
+        image.read_region(middle)
+    except ImageError:
+        return _by_tifffile(info.path, settings)
+    if len(info.levels) > 1 and info.spacing is not None:
+        return None
+    other = _by_tifffile(info.path, settings)
+    more = other is not None and (
+        len(other.info.levels) > len(info.levels) or (other.info.spacing is not None and info.spacing is None)
+    )
+    return other if more else None
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in TIFF_MAGICS
+    except OSError:
+        return False
+
+
+def _by_tifffile(path: Path, settings: Settings) -> ImageSource | None:
+    """What tifffile makes of the tiles of a file; None where it cannot read them."""
+    from pathview.images.tiff_pyramid import open_tiff_pyramid
 
     try:
-        return open_any_tiff(path, settings) if whole else open_tiff_pyramid(path, settings)
+        return open_tiff_pyramid(path, settings)
     except ImageError:
         return None
 
@@ -97,8 +123,7 @@ class SlideImage:
         self._file_levels = checked_levels(sizes)
         """The file's number of each of our levels."""
         self.icc, notices = _profile_of(handle)
-        if left_out := len(sizes) - len(self._file_levels):
-            notices += (f"{left_out} of the slide's {len(sizes)} levels do not fit the others and are not used.",)
+        notices += left_out(len(sizes) - len(self._file_levels), len(sizes))
         self.info = _info(path, handle, self.vendor, [sizes[i] for i in self._file_levels], notices, bool(self.icc))
 
     def read_region(self, region: Region, level: int = 0, frame: int = 0) -> Pixels:
@@ -111,16 +136,10 @@ class SlideImage:
         rows, columns = level_shape(region, self.info.levels[level].downsample)
         check_region(self._path, rows, columns, self._limit)
         where = ((region.x, region.y), self._file_levels[level], (columns, rows))
-        handle = self._handle
         try:
-            tile = (handle or self._reopened(None)).read_region(*where)
+            tile = self._opened().read_region(*where)
         except _FAILURES:
-            fresh = self._reopened(handle)
-            try:
-                tile = fresh.read_region(*where)
-            except _FAILURES as error:
-                self._forget(fresh)
-                raise DamagedPart(f"A part of {self._path.name} is damaged and cannot be shown.") from error
+            tile = self._read_anew(where)
         if tile.getchannel("A").getextrema() == (255, 255):
             return np.asarray(tile.convert("RGB"))
         rgba = np.asarray(tile)
@@ -137,26 +156,35 @@ class SlideImage:
         if handle is not None:
             handle.close()
 
-    def _reopened(self, failed: openslide.OpenSlide | None) -> openslide.OpenSlide:
-        """A handle that has not failed yet.
+    def _opened(self) -> openslide.OpenSlide:
+        handle = self._handle
+        if handle is None:
+            with self._lock:
+                handle = self._handle = self._handle or self._reopened()
+        return handle
 
-        A failed one is only let go, not closed: another thread may be in the middle of a read with it.
+    def _read_anew(self, where: tuple[tuple[int, int], int, tuple[int, int]]) -> Image.Image:
+        """A read once more, with a handle that no other thread has until it proved sound.
+
+        The one that failed is only let go, not closed: another thread may be in the middle of a read with it.
         """
         with self._lock:
-            if self._handle is None or self._handle is failed:
+            fresh = self._reopened()
+            try:
+                tile = fresh.read_region(*where)
+            except _FAILURES as error:
                 self._handle = None
-                try:
-                    self._handle = openslide.OpenSlide(str(self._path))
-                except _FAILURES as error:
-                    raise ImageError(
-                        f"{self._path.name} can no longer be read: it, or the folder beside it, was moved or changed."
-                    ) from error
-            return self._handle
+                raise DamagedPart(f"A part of {self._path.name} is damaged and cannot be shown.") from error
+            self._handle = fresh
+            return tile
 
-    def _forget(self, failed: openslide.OpenSlide) -> None:
-        with self._lock:
-            if self._handle is failed:
-                self._handle = None
+    def _reopened(self) -> openslide.OpenSlide:
+        try:
+            return openslide.OpenSlide(str(self._path))
+        except _FAILURES as error:
+            raise ImageError(
+                f"{self._path.name} can no longer be read: it, or the folder beside it, was moved or changed."
+            ) from error
 
 
 def read_associated(
@@ -185,7 +213,7 @@ def read_associated(
     try:
         if openslide.OpenSlide.detect_format(str(path)) is not None:
             with openslide.OpenSlide(str(path)) as handle:
-                if name in handle.associated_images:
+                if name in tuple(handle.associated_images):  # to ask the mapping itself would read the picture
                     return _associated(handle, name, settings.slide_region_pixels)
         from pathview.images.tiff_pyramid import associated_reader
 
@@ -234,6 +262,11 @@ def _same_shape(whole: Size, size: Size) -> bool:
         abs(size.width * downsample - whole.width) <= 0.02 * whole.width + rounding
         and abs(size.height * downsample - whole.height) <= 0.02 * whole.height + rounding
     )
+
+
+def left_out(count: int, of: int) -> tuple[str, ...]:
+    """What is said of levels that :func:`checked_levels` does not keep."""
+    return (f"{count} of the slide's {of} levels do not fit the others and are not used.",) if count else ()
 
 
 def check_region(path: Path, rows: int, columns: int, limit: int) -> None:

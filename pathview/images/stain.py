@@ -27,12 +27,13 @@ _LIGHT = 240.0
 """Grey of the lamp through empty glass where none is seen, and the numbers below: M. Macenko et al., ISBI 2009,
 1107-1110."""
 _TRANSPARENT = 0.15
-"""Optical density below which a pixel shows glass."""
+"""Mean optical density up to which a pixel shows glass. (That of each colour, as some have it, would leave out eosin
+alone, which hardly absorbs red.)"""
 _EXTREME = 1.0
 """Percentile of the angles that is taken for a pure stain; single pixels would decide otherwise."""
 _MOST = 99.0
 """Percentile of a stain's concentrations that is taken for its largest."""
-_BRIGHT, _COLOURLESS, _GLASS_SHARE = 205, 40, 0.02
+_BRIGHT, _COLOURLESS, _GLASS_SHARE = 205, 25, 0.02
 """Grey from which, and difference of the colours up to which, a pixel may be glass; share from which it is believed."""
 _LEAST_PIXELS, _LEAST_SHARE = 200, 0.002
 _LEAST_ANGLE_DEG = 8.0
@@ -115,7 +116,7 @@ def estimate(pixels: Rgb8) -> tuple[Stains | None, str]:
         colors = colors[:: -(-len(colors) // _AT_MOST)]
     light = _light(colors)
     density = -np.log((colors + 1.0) / light)
-    stained = density[(density > _TRANSPARENT).all(axis=1)]
+    stained = density[density.mean(axis=1) > _TRANSPARENT]
     if len(stained) < max(_LEAST_PIXELS, _LEAST_SHARE * len(colors)):
         return None, "there is hardly any stained tissue"
     plane = np.linalg.eigh(stained.T @ stained)[1][:, [2, 1]]  # through the origin: no stain, no density
@@ -146,9 +147,12 @@ def _light(colors: Rgb8) -> Floats:
     """The colour of glass [3], where the sample holds some: a camera's lamp is often green or yellow."""
     top, low = colors.max(axis=1).astype(np.int16), colors.min(axis=1)
     bright = (top >= _BRIGHT) & (top - low < _COLOURLESS)
-    if np.count_nonzero(bright) < _GLASS_SHARE * len(colors):
+    if np.count_nonzero(bright) < max(1, _GLASS_SHARE * len(colors)):
         return np.full(3, _LIGHT)
-    return np.asarray(np.clip(np.median(colors[bright], axis=0), _BRIGHT - _COLOURLESS, 255), np.float64)
+    glass = colors[bright]
+    brightness = glass.sum(axis=1, dtype=np.int32)
+    clear = glass[brightness >= np.percentile(brightness, 90)]  # the palest tissue is bright too
+    return np.asarray(np.median(clear, axis=0), np.float64)
 
 
 def normalised(pixels: Rgb8, stains: Stains | None, reference: Stains = REFERENCE) -> Rgb8:

@@ -5,6 +5,7 @@ Only the tiles (or strips) that a region needs are read and decoded. Files that 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import weakref
@@ -23,10 +24,19 @@ from pathview.images.color_profile import usable
 from pathview.images.damage import DamagedPart, Rgb8
 from pathview.images.intensity import GrayScale
 from pathview.images.raster import RASTER_FAILURES, TiffStack, check_bytes, open_tiff, over_white, tiff_spacing
-from pathview.images.slide import NO_MPP, PLAUSIBLE_MPP_UM, check_region, checked_levels, levels_of, plausible_power
+from pathview.images.slide import (
+    NO_MPP,
+    PLAUSIBLE_MPP_UM,
+    check_region,
+    checked_levels,
+    left_out,
+    levels_of,
+    plausible_power,
+)
 from pathview.images.source import FlatImage, ImageInfo, Pixels, level_shape
 from pathview.settings import Settings
 
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its messages hold names of files
 _JPEG = (6, 7, 34892, 33007)
 """Compressions whose tables stand apart from the tiles, as tifffile has them."""
 _RGB, _YCBCR, _BLACK_IS_ZERO = 2, 6, 1
@@ -207,6 +217,7 @@ def _pyramid(path: Path, tiff: Any, settings: Settings) -> TiffPyramid | None:
         page = series.levels[number].keyframe
         check_bytes(path, int(np.prod(page.chunks)) * page.dtype.itemsize * 2, settings)
     icc, notices = usable(series.keyframe.tags.valueof(_ICC_TAG))
+    notices += left_out(len(sizes) - len(used), len(sizes))
     info = _info(path, tiff, [sizes[number] for number in used], icc, notices)
     levels = tuple(level for number in used if (level := found[number]) is not None)
     return TiffPyramid(tiff, levels, info, icc, settings.slide_region_pixels)

@@ -150,8 +150,10 @@ def _make_levels(
 
 
 def _exists(key: TileKey, size: Size) -> bool:
+    if not 0 <= key.level <= top_level(size) or key.column < 0 or key.row < 0:
+        return False
     region = key.region(size)
-    return 0 <= key.level <= top_level(size) and key.column >= 0 <= key.row and min(region.width, region.height) > 0
+    return region.width > 0 and region.height > 0
 
 
 def level_for_scale(scale: float, size: Size) -> int:

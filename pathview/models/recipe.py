@@ -17,9 +17,9 @@ from pathview.settings import resource_dir
 RECIPES = "recipes"
 """Folder of recipe files among the resources."""
 Task = Literal["classification", "segmentation", "cascade"]
-NOT_OF_THE_NETWORK = frozenset({"breast_only", "acquisitions", "modifiers_refused", "for_processing"})
-"""Fields of :class:`InputSpec` that say which images are read and where they may be marked; no network depends on
-them."""
+NOT_OF_THE_NETWORK = frozenset({"breast_only", "acquisitions", "modifiers_refused", "for_processing", "stain"})
+"""Fields of :class:`InputSpec` that say which images are read, how their stain is brought to one laboratory's, and
+where they may be marked; no network depends on them."""
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -69,6 +69,9 @@ class InputSpec(Part):
     fit: Literal["none", "inside", "stretch"] = "none"
     """``inside``: the (cropped) image is scaled to just fit into height x width; ``stretch``: each side is, as the
     papers do with photographs, whatever becomes of its shape."""
+    stain: Literal["", "macenko"] = ""
+    """``macenko``: the stains of the slide are found from its tissue, and its colours brought to those of a reference
+    (see :mod:`pathview.images.stain`), before anything else."""
     equalise: bool = False
     """Histogram equalisation (of the luminance, for colour) before anything else (seed 3)."""
     normalise: Literal["none", "image", "feature-wise"] = "none"
@@ -85,6 +88,8 @@ class InputSpec(Part):
     def _one_scale(self) -> InputSpec:
         if self.fit != "none" and self.mpp_um is not None:
             raise ValueError("give fit or mpp_um, not both")
+        if self.stain and self.channels != 3:
+            raise ValueError("stains are normalised in colour; give 3 channels")
         return self
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -290,6 +291,16 @@ def load_protocol(path: Path) -> Protocol:
     Raises:
         HangingError: unreadable, no TOML, or a field is wrong; the sentence names file and field.
     """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise HangingError(f"The hanging protocol {path.name} cannot be read.") from error
+    return _read(path, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, version: tuple[int, int]) -> Protocol:
+    """Kept, since every case asks for all of them; ``version`` makes a changed file a new entry."""
     try:
         return Protocol.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from pathview.errors import StoreError
 from pathview.results.result import NotAnalysed, Outcome, ScoreMap
 from pathview.review import audit, rows
+from pathview.review.answers import Answers
 from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage, Order
 from pathview.review.database import Database
 from pathview.review.marks import Marks
@@ -32,6 +33,8 @@ class Store:
         self._db = database
         self.marks = Marks(database)
         """What readers drew."""
+        self.answers = Answers(database)
+        """What readers said of tiles."""
 
     def add_case(self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str) -> int:
         """Put images into the case that has this key, made where there is none; the id of their case.

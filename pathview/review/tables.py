@@ -174,3 +174,23 @@ class MarkTable(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
     removed: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AnswerTable(Base):
+    """What a reader said of one tile; never changed, a later answer is a new row, one taken back has no value."""
+
+    __tablename__ = "answers"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("results.id"))
+    x: Mapped[int] = mapped_column(Integer)
+    """Left edge of the tile in stored level-0 pixels; the next three likewise."""
+    y: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    value: Mapped[str | None] = mapped_column(String(20))
+    reader: Mapped[str] = mapped_column(String(80))
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    probability: Mapped[float] = mapped_column(Float)
+    weights_sha256: Mapped[str] = mapped_column(String(64))
+    place_count: Mapped[int] = mapped_column(Integer)

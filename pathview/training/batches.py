@@ -16,11 +16,13 @@ from pathview.errors import DataError, ImageError, NotAnalysable
 from pathview.geometry import Region, Size
 from pathview.images.formats import open_image
 from pathview.images.render import resized
+from pathview.images.stain import Stains
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Batch
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.augment import augmented, style_of
+from pathview.training.sample_stains import SampleStains
 from pathview.training.samples import Sample
 
 Pixels8 = npt.NDArray[np.uint8]
@@ -46,10 +48,11 @@ def load_samples(
         What could be read, and one sentence for each sample that could not.
     """
     loaded, problems = [], []
+    stains = SampleStains(samples if recipe.input.stain else [], settings)
     for index, sample in enumerate(samples):
         checkpoint(cancel)
         try:
-            loaded.append(load_sample(sample, recipe, settings))
+            loaded.append(load_sample(sample, recipe, settings, stains.of(sample)))
         except (ImageError, NotAnalysable) as error:
             problems.append(str(error))
         if index % 50 == 49 or index == len(samples) - 1:
@@ -57,8 +60,8 @@ def load_samples(
     return loaded, problems
 
 
-def load_sample(sample: Sample, recipe: Recipe, settings: Settings) -> Loaded:
-    """Read one sample and bring image and mask to the recipe's scale.
+def load_sample(sample: Sample, recipe: Recipe, settings: Settings, stains: Stains | None = None) -> Loaded:
+    """Read one sample and bring image and mask to the recipe's scale, and to its stain by the stains of the slide.
 
     Raises:
         ImageError, NotAnalysable: it cannot be used.
@@ -66,7 +69,7 @@ def load_sample(sample: Sample, recipe: Recipe, settings: Settings) -> Loaded:
     """
     source = open_image(sample.path, settings)
     try:
-        working = prepare(source, recipe, region=sample.region)
+        working = prepare(source, recipe, region=sample.region, stains=stains)
         if recipe.classifies:
             size = Size(recipe.input.width, recipe.input.height)
             working = Working(resized(working.pixels, size).astype(np.uint8), working.place)

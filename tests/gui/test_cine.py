@@ -190,7 +190,7 @@ def large(qtbot, window: MainWindow, folder: Path) -> Canvas:
 def test_that_after_a_film_the_frame_is_whole_again(qtbot, window: MainWindow, tmp_path: Path, ended_by: str) -> None:
     canvas = large(qtbot, window, tmp_path / "s")
     seen: list[float] = []
-    window.desk.room.frame_changed.connect(lambda _: seen.append(canvas.data.levels[0].downsample))
+    window.desk.room.frame_changed.connect(lambda _: canvas.data and seen.append(canvas.data.levels[0].downsample))
     qtbot.keyClick(window, KEY.Key_Y)
     qtbot.waitUntil(lambda: len(seen) >= 2, timeout=30_000)
     assert max(seen) > 1
@@ -234,6 +234,25 @@ def test_that_frames_stay_where_they_were_while_another_image_is_active(qtbot, p
     assert pair.viewer.cine._slider.value() == 5
 
 
+def test_that_the_bar_tells_how_the_frames_of_the_active_image_are_combined(qtbot, pair: MainWindow) -> None:
+    cine, stack = pair.viewer.cine, planes()
+    cine._thickness.setValue(3)
+    cine._mode.setCurrentText("average")
+    settled(qtbot, pair)
+    click(canvas_of(pair, "R CC"))
+    settled(qtbot, pair)
+    assert not cine.isEnabled()
+    click(tomo(pair))
+    settled(qtbot, pair)
+    assert np.abs(shown_codes(tomo(pair)).astype(float) - stack[2:5].mean(axis=0)).max() <= 0.5
+    assert (cine._thickness.value(), cine._mode.currentText()) == (3, "average")
+    pair.desk.open_case(pair.desk.case_id)
+    settled(qtbot, pair)
+    go_to_tomosynthesis(qtbot, pair)
+    assert np.array_equal(shown_codes(tomo(pair)), stack[3])
+    assert cine._thickness.value() == 1
+
+
 def test_that_marks_belong_to_their_frame(qtbot, pair: MainWindow) -> None:
     canvas, cine = tomo(pair), pair.viewer.cine
     cine._slider.setValue(2)
@@ -262,7 +281,9 @@ def test_that_a_region_is_measured_on_the_frame_that_is_shown(qtbot, pair: MainW
     pair.viewer.cine._slider.setValue(1)
     settled(qtbot, pair)
     qtbot.keyClick(pair, KEY.Key_E, Qt.KeyboardModifier.ShiftModifier)
-    drag(canvas, canvas.to_screen(30, 30), canvas.to_screen(70, 60))
+    info = canvas.data.info
+    corners = [info.turn.to_stored(x, y, info.size) for x, y in ((60, 30), (100, 60))]  # about this frame's bar
+    drag(canvas, *(canvas.to_screen(*corner) for corner in corners))
     settled(qtbot, pair)
     (one,) = canvas.drawing._marks
     (x0, y0), (x1, y1) = one.mark.points

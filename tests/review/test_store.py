@@ -332,6 +332,7 @@ def test_that_a_store_of_the_first_version_is_brought_up_to_date(path: Path) -> 
         connection.execute("ALTER TABLE results DROP COLUMN stages")
         connection.execute("ALTER TABLE cases DROP COLUMN study_date")
         connection.execute("DROP TABLE marks")
+        connection.execute("DROP TABLE answers")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     with pytest.raises(StoreError, match="of an older version"):

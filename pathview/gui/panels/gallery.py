@@ -89,7 +89,7 @@ class GalleryPanel(QWidget):
         self._look.setSingleShot(True)
         self._look.setInterval(0)
         self._look.timeout.connect(self._want_pictures)
-        self.grid.verticalScrollBar().valueChanged.connect(self._look.start)
+        self.grid.verticalScrollBar().valueChanged.connect(self._on_scroll)
         self.grid.resized.connect(self._fit_cards)
         self.grid.doubleClicked.connect(self._choose)
         self._order.currentIndexChanged.connect(self._on_order)
@@ -367,6 +367,10 @@ class GalleryPanel(QWidget):
         self._done.clear()
         self.grid.setFocus()
         self.order_changed.emit(self.order)
+
+    @Slot(int)
+    def _on_scroll(self, _: int) -> None:
+        self._look.start()  # given the scroll bar's value, Qt would wait so many milliseconds
 
     @Slot()
     def _want_pictures(self) -> None:

@@ -58,18 +58,20 @@ class CineBar(QWidget):
         """Whether the film runs."""
         return self._timer.isActive()
 
-    def show_image(self, frames: int, frame: int, any_frames: bool) -> None:
+    def show_image(self, frames: int, frame: int, any_frames: bool, thickness: int = 1, mode: str = "MIP") -> None:
         """Another image is active; the bar stays where any image that hangs has frames, so that nothing jumps."""
+        self.setEnabled(frames > 1)  # before the film ends: it asks for no frame of an image that has but one
         if frames < 2:
             self._play.setChecked(False)
         self.setVisible(any_frames)
-        self.setEnabled(frames > 1)
-        for widget in (self._slider, self._thickness):
+        for widget in (self._slider, self._thickness, self._mode):
             widget.blockSignals(True)
         self._slider.setRange(0, max(0, frames - 1))
         self._slider.setValue(frame)
         self._thickness.setRange(1, max(1, frames))
-        for widget in (self._slider, self._thickness):
+        self._thickness.setValue(thickness)
+        self._mode.setCurrentText(mode)
+        for widget in (self._slider, self._thickness, self._mode):
             widget.blockSignals(False)
         self._waiting = False
         self._show_words()

@@ -184,7 +184,7 @@ class LightBox(QWidget):
             canvas.view_changed.connect(self.view_changed)
             canvas.tone_changed.connect(self.tone_changed)
             canvas.cursor_moved.connect(self._on_cursor)
-            canvas.scrolled.connect(self.scrolled)
+            canvas.scrolled.connect(self._on_scrolled)
             canvas.tiles_wanted.connect(self._on_tiles)
             canvas.clicked_at.connect(self._on_clicked)
             canvas.drawing.drawn.connect(self._on_drawn)
@@ -352,6 +352,13 @@ class LightBox(QWidget):
         tile = self._sender()
         if tile.image_id is not None and tile is not self.active:
             self.activated.emit(tile.image_id)
+
+    def _on_scrolled(self, by: int) -> None:
+        tile = self._sender()
+        data = tile.canvas.data
+        if tile.image_id is not None and tile is not self.active and data is not None and data.info.frames > 1:
+            self.activated.emit(tile.image_id)  # the frames under the mouse are meant
+        self.scrolled.emit(by)
 
     def _on_cursor(self, x: float, y: float) -> None:
         self.cursor_moved.emit(x, y, self._sender().canvas.data)

@@ -235,7 +235,8 @@ class Viewer(QWidget):
         picture = self._state.picture
         frames = picture.info.frames if picture is not None and picture.scale is not None else 1
         any_frames = any(image.info.get("frames", 1) > 1 for image in self._state.hung)
-        self.cine.show_image(frames, picture.frame if picture is not None else 0, any_frames)
+        frame = picture.frame if picture is not None else 0
+        self.cine.show_image(frames, frame, any_frames, *self._state.view.slab)
 
     @Slot(int)
     def _on_scrolled(self, by: int) -> None:

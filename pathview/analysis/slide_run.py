@@ -1,0 +1,246 @@
+"""Running a network over a slide: reading goes on in a thread while the network computes, and what is done is kept.
+
+What is computed together never depends on where a run stood when it was interrupted: the tiles of a batch, a square of
+the fine map and a row of overlapping tiles are fixed by the slide and the recipe. So a run that is resumed gives the
+very numbers of one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, checked_score
+from pathview.analysis.prepare import equalised
+from pathview.analysis.slide_tiles import TISSUE_SHARE, Block, Bools, CellReader, Pixels8, TissueShares
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
+from pathview.models.backend import Network
+from pathview.results.tile_table import Tile, TileStatus, TileTable
+
+BLOCK_PX = 1024
+"""Side of a block in working pixels, about."""
+BATCH_PIXELS = 2**19
+"""Working pixels of a batch at most, where that is 8 tiles or more."""
+_GPU_BATCHES = 8
+_SOON_S = 1.0
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ahead(read: Callable[[T], R], units: Iterable[T], threads: int = 1) -> Iterator[tuple[T, R]]:
+    """What ``read`` makes of each unit, in order, read by threads of their own: up to one unit more than there are."""
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    with ThreadPoolExecutor(threads, "pathview-slide-reader") as pool:
+        try:
+            for unit in units:
+                waiting.append((unit, pool.submit(read, unit)))
+                if len(waiting) > threads + 1:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+class Watch:
+    """Says how many tiles are done, and how long the rest will take."""
+
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        sink: ProgressSink,
+        what: str = "tiles",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Of ``total`` tiles ``done`` were done before."""
+        self._total, self._done, self._before, self._sink, self._what = total, done, done, sink, what
+        self._clock, self._started = clock, clock()
+        self.step(0)
+
+    def step(self, tiles: int) -> None:
+        """So many more are done."""
+        self._done += tiles
+        self._sink(Progress(self._done, self._total, self._words()))
+
+    def _words(self) -> str:
+        counted = f"{self._done:,} of {self._total:,} {self._what}"
+        passed, new = self._clock() - self._started, self._done - self._before
+        if passed < _SOON_S or not new or self._done >= self._total:
+            return counted
+        return f"{counted}, about {time_words(passed / new * (self._total - self._done))} left"
+
+
+def time_words(seconds: float) -> str:
+    """A time as people say it: seconds in tens, minutes, hours and minutes."""
+    if seconds < 55:
+        return f"{max(10, 10 * round(seconds / 10))} s"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(5 * round(minutes / 5), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def batch_size(network: Network) -> int:
+    """How many tiles a network takes at once: fewer of large ones, more where a GPU computes."""
+    pixels = network.recipe.input.height * network.recipe.input.width
+    most = max(8, BATCH_PIXELS // pixels) * (_GPU_BATCHES if network.device == "GPU" else 1)
+    return min(PATCH_BATCH, most)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles side by side that show tissue."""
+
+    numbers: npt.NDArray[np.intp]
+    pixels: Pixels8
+    """[n, rows, columns, 3]; 0 where a tile cannot be read."""
+    readable: Bools
+    glass: Bools
+    """Which are nothing but glass after all."""
+
+    def some(self, which: Any) -> Tiles:
+        """Those that an index of numpy's picks."""
+        return Tiles(self.numbers[which], self.pixels[which], self.readable[which], self.glass[which])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Tiles]) -> Tiles:
+        """All as one."""
+        if len(parts) == 1:
+            return parts[0]
+        fields = ("numbers", "pixels", "readable", "glass")
+        return cls(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The tiles of a slide that show tissue, in the order in which they are analysed: block by block."""
+
+    reader: CellReader
+    tissue: TissueShares
+    equalise: bool = False
+
+    @cached_property
+    def wanted(self) -> Bools:
+        """Which cells show tissue, bool [rows, columns]."""
+        grid = self.reader.grid
+        rows, columns = np.ogrid[: grid.shape[0], : grid.shape[1]]
+        height, width = grid.cell.height, grid.cell.width
+        return np.asarray(self.tissue.of(rows * height, columns * width, height, width) >= TISSUE_SHARE)
+
+    @cached_property
+    def side(self) -> tuple[int, int]:
+        """(rows, columns) of a block."""
+        cell = self.reader.grid.cell
+        return max(1, BLOCK_PX // cell.height), max(1, BLOCK_PX // cell.width)
+
+    @cached_property
+    def blocks(self) -> list[tuple[int, int]]:
+        """(row, column) of the first cell of each block with tissue."""
+        rows, columns = self.wanted.shape
+        down, across = self.side
+        starts = [(r, c) for r in range(0, rows, down) for c in range(0, columns, across)]
+        return [(r, c) for r, c in starts if self.wanted[r : r + down, c : c + across].any()]
+
+    def numbers(self, block: tuple[int, int]) -> npt.NDArray[np.intp]:
+        """Numbers of a block's tiles with tissue, row by row."""
+        rows, columns = np.nonzero(self._part(block))
+        return np.asarray((rows + block[0]) * self.wanted.shape[1] + columns + block[1])
+
+    @cached_property
+    def order(self) -> npt.NDArray[np.intp]:
+        """Numbers of all tiles with tissue."""
+        found = [self.numbers(block) for block in self.blocks]
+        return np.concatenate(found) if found else np.zeros(0, np.intp)
+
+    def read(self, block: tuple[int, int]) -> Tiles:
+        """The tiles with tissue of a block.
+
+        Raises:
+            ImageError: the file cannot be read any more.
+        """
+        found, cell = self.reader.read(*block, self._part(block)), self.reader.grid.cell
+        rows, columns = found.present.shape
+        cells = found.pixels.reshape(rows, cell.height, columns, cell.width, 3).swapaxes(1, 2)
+        part = self._part(block)
+        pixels = cells[part]
+        if self.equalise:
+            pixels = np.stack([equalised(one) for one in pixels])
+        return Tiles(self.numbers(block), pixels, found.present[part], self._glass(found)[part])
+
+    def _part(self, block: tuple[int, int]) -> Bools:
+        return self.wanted[block[0] : block[0] + self.side[0], block[1] : block[1] + self.side[1]]
+
+    def _glass(self, block: Block) -> Bools:
+        """See :func:`pathview.analysis.predict.is_glass`, for all cells [rows, columns] at once."""
+        rows, columns = block.present.shape
+        cells = bright(block.pixels).reshape(rows, block.pixels.shape[0] // rows, columns, -1)
+        return np.asarray(cells.mean(axis=(1, 3)) >= GLASS_SHARE)
+
+
+def bright(pixels: Pixels8) -> Bools:
+    """Which pixels [rows, columns, 3] are as bright as the lamp."""
+    above = cv2.inRange(pixels, (GLASS_GRAY + 1,) * 3, (255,) * 3)
+    return np.asarray(above > 0)
+
+
+def run_patches(
+    network: Network, patches: Patches, table: TileTable, progress: ProgressSink, cancel: CancelToken
+) -> None:
+    """Classify the tiles of a slide that are not done yet, keeping each batch.
+
+    Raises:
+        Cancelled: what was finished until then is kept.
+        NotAnalysable: the network's output is not a number.
+        ImageError: the file cannot be read any more.
+    """
+    size, order, known = batch_size(network), patches.order, table.statuses()
+    done = np.array([known.get(number, "unreadable") != "unreadable" for number in order.tolist()], np.bool_)
+    batches = [slice(start, start + size) for start in range(0, len(order), size)]
+    todo = deque(order[batch] for batch in batches if not done[batch].all())
+    wanted = np.zeros(patches.wanted.size, np.bool_)
+    for numbers in todo:
+        wanted[numbers] = True
+    watch = Watch(len(order), len(order) - int(wanted.sum()), progress)
+    blocks = [block for block in patches.blocks if wanted[patches.numbers(block)].any()]
+    pending, count = list[Tiles](), 0
+    for _, tiles in ahead(patches.read, blocks, patches.reader.threads):
+        pending.append(tiles.some(wanted[tiles.numbers]))
+        count += len(pending[-1].numbers)
+        while todo and count >= len(todo[0]):
+            checkpoint(cancel)
+            joined, first = Tiles.joined(pending), len(todo.popleft())
+            table.add(_scored(network, joined.some(np.s_[:first]), patches))
+            pending, count = [joined.some(np.s_[first:])], count - first
+            watch.step(first)
+
+
+def _scored(network: Network, tiles: Tiles, patches: Patches) -> list[Tile]:
+    """A batch as rows of the table; glass and what cannot be read is not run."""
+    run = tiles.readable & ~tiles.glass
+    shown = tiles.pixels if run.all() else tiles.pixels[run]
+    scores = np.full(len(run), np.nan, np.float64)
+    if run.any():
+        scores[run] = checked_score(network, as_input(shown))
+    grid = patches.reader.grid
+    found: list[Tile] = []
+    for number, score, readable, ran in zip(
+        tiles.numbers.tolist(), scores.tolist(), tiles.readable.tolist(), run.tolist(), strict=True
+    ):
+        status: TileStatus = "analysed" if ran else "glass" if readable else "unreadable"
+        found.append(Tile(number, grid.cell_region(number), score if ran else None, status))
+    return found
