@@ -111,6 +111,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "gallery", "Slide", "Tiles to look at", ("Ctrl+G",), "The least sure first, one key each", checkable=True
     ),
+    ActionSpec("tile_layers", "Slide", "The tile's layers...", ("Ctrl+E",), "Of the tile in the middle of the screen"),
     ActionSpec("rotate", "Slide", "Rotate by a quarter", ("Ctrl+R",), "Only the display is turned"),
     *(
         ActionSpec(f"magnify_{times}", "Slide", f"{times} ×", (f"Alt+{key}",), "From the objective or the pixel size")

@@ -43,6 +43,8 @@ class ViewState:
     """By layer, in stored pixels."""
     answered: ScoreMap | None = None
     """The probability map with what the reader said of tiles; None where nothing was said."""
+    growing: ScoreMap | None = None
+    """The map so far of an analysis that goes on."""
     areas: npt.NDArray[np.int64] | None = None
     """See :func:`pathview.results.mask.area_curve`; None while it is being made."""
     findings: tuple[Finding, ...] | None = None
@@ -222,7 +224,7 @@ class CaseState:
             threshold=self.threshold_of(result),
             mask=self.mask,
             fill=self.fill,
-            heat=shown(heat) if self.heat else None,
+            heat=shown(view.growing) if view.growing is not None else shown(heat) if self.heat else None,
             colormap=self.colormap,
             opacity=self.opacity,
             places=tuple(replace(p, region=info.turn.region_to_shown(p.region, info.size)) for p in places),

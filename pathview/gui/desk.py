@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
 from pathview.gui.case_state import CaseState
+from pathview.gui.growing import GrowingMap
 from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.mark_keeper import MarkKeeper
@@ -49,6 +50,8 @@ class Desk(QObject):
     """The error that keeps the store from being opened."""
     models_ready = Signal(object)
     """All models, a :class:`pathview.models.catalogue.Model` each."""
+    tile_explained = Signal(object)
+    """Pictures by layer: the tile, then what each layer looks at."""
     case_saved = Signal(int)
     """An outcome of this case was saved."""
 
@@ -83,6 +86,8 @@ class Desk(QObject):
         self.room.state_changed.connect(self.state_changed)
         self.room.failed.connect(self.failed)
         self.room.heat_wanted.connect(self._make_heat)
+        self._growing = GrowingMap(handle, self._store, self.room, lambda: self.awaiting_result, self)
+        self._analysis.became_busy.connect(self._growing.follow)
         self.marks = MarkKeeper(handle, self._store, self._measuring, self.room, self)
         self.marks.failed.connect(self.failed)
 
@@ -225,6 +230,20 @@ class Desk(QObject):
             self._explaining.discard((result.id, layer))
 
         self._submit(self._analysis, work, done, self.progressed.emit, ended)
+
+    def explain_tile(self, x: float, y: float) -> None:
+        """Have the layers' heat maps of the tile made that holds a stored point of the active image."""
+        image, colormap = self.state.image, self.state.colormap
+        if image is None or image.result is None or image.result.status != "analysed":
+            self.said.emit("There is no result to explain here; analyse it first.")
+            return
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> Any:
+            from pathview.gui.tile_layers import tile_pictures
+
+            return tile_pictures(self._handle.get(), image, x, y, colormap, progress, cancel)
+
+        self._submit(self._analysis, work, self.tile_explained.emit, self.progressed.emit)
 
     # analysis
 

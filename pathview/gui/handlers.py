@@ -141,6 +141,7 @@ def _slides(window: MainWindow) -> Handlers:
 
     return {
         "gallery": window.show_gallery,
+        "tile_layers": reading.explain_tile,
         "rotate": room.rotate,
         **{f"magnify_{times}": magnify(times) for times in (1, 2, 5, 10, 20, 40)},
         "stain_all": stain(""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QPointF, Signal, Slot
 from PySide6.QtGui import QAction
 
 from pathview.geometry import Region
@@ -48,6 +48,7 @@ class Reading(QObject):
         room.loader.associated_loaded.connect(self._show_associated)
         room.state_changed.connect(self._show_state)
         marks.changed.connect(self._show_marks)
+        desk.tile_explained.connect(self._show_layers)
         viewer.image_chosen.connect(room.choose_image)
         viewer.tiles_wanted.connect(room.want_tiles)
         viewer.slab_wanted.connect(room.show_slab)
@@ -183,9 +184,25 @@ class Reading(QObject):
         else:
             self._room.loader.load_associated(state.image, [name for name in names if name != "thumbnail"])
 
+    def explain_tile(self) -> None:
+        """Show what the layers look at on the tile in the middle of the screen."""
+        canvas, picture = self._viewer.canvas, self._room.state.picture
+        if picture is None or picture.info.kind != "histology":
+            self.said.emit("Tiles are those of tissue; for a mammogram choose the heat map's layer at the right.")
+            return
+        width, height = canvas.viewport().width(), canvas.viewport().height()
+        self._desk.explain_tile(*canvas.stored_at(QPointF(width / 2, height / 2)))
+
+    @Slot(object)
+    def _show_layers(self, pictures: dict[str, Rgb8]) -> None:
+        if pictures:
+            note = "Model attention, not a lesion outline; each layer's own largest value is brightest."
+            PicturesDialog("The tile's layers", pictures, note, self._viewer).show()
+
     @Slot(int, object)
     def _show_associated(self, _: int, pictures: dict[str, Rgb8]) -> None:
-        PicturesDialog("Label and macro image", pictures, self._viewer).exec()
+        note = "It may carry a name: it is shown here only, and kept nowhere."
+        PicturesDialog("Label and macro image", pictures, note, self._viewer).show()
 
     @Slot(str)
     def _on_preferences(self, what: str) -> None:

@@ -269,6 +269,12 @@ class ReadingRoom(QObject):
         if self.state.heat:
             self.need_heat()
 
+    def grow(self, image_id: int, growing: ScoreMap | None) -> None:
+        """Lay the map so far of an analysis over its slide; None: it has ended."""
+        if self.state.view_of(image_id).growing is not growing:
+            self.state = self.state.with_view(image_id, growing=growing)
+            self.state_changed.emit()
+
     def follow_answers(self, image_id: int, answered: ScoreMap | None) -> None:
         """Let the map follow what the reader said of tiles; None: nothing."""
         if self.state.view_of(image_id).answered is not answered:

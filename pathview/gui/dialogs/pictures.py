@@ -7,46 +7,47 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 Rgb8 = npt.NDArray[np.uint8]
-_SIDE = 420
+_SIDE, _SMALL = 420, 240
 
 
 class PicturesDialog(QDialog):
     """Some named pictures side by side."""
 
-    def __init__(
-        self, title: str, pictures: Mapping[str, npt.NDArray[np.uint8]], parent: QWidget | None = None
-    ) -> None:
-        """``pictures``: uint8 [rows, columns, 3] RGB each."""
+    def __init__(self, title: str, pictures: Mapping[str, Rgb8], note: str, parent: QWidget | None = None) -> None:
+        """``pictures``: uint8 [rows, columns, 3] RGB each; ``note``: what must be known beside them."""
         super().__init__(parent)
         self.setWindowTitle(title)
         row = QHBoxLayout()
+        side = _SIDE if len(pictures) < 4 else _SMALL
         for name, pixels in pictures.items():
             column = QVBoxLayout()
-            words = QLabel(name)
-            words.setObjectName("heading")
+            heading = QLabel(name)
+            heading.setObjectName("heading")
             shown = QLabel()
             shown.setAccessibleName(name)
-            shown.setPixmap(_pixmap(pixels))
-            column.addWidget(words)
+            shown.setPixmap(_pixmap(pixels, side))
+            column.addWidget(heading)
             column.addWidget(shown, 1, Qt.AlignmentFlag.AlignTop)
             row.addLayout(column)
-        note = QLabel("It may carry a name: it is shown here only, and kept nowhere.")
-        note.setObjectName("dim")
+        words = QLabel(note)
+        words.setObjectName("dim")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())  # the style's own is dark on dark
         buttons.rejected.connect(self.reject)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         layout = QVBoxLayout(self)
         layout.addLayout(row, 1)
-        layout.addWidget(note)
+        layout.addWidget(words)
         layout.addWidget(buttons)
 
 
-def _pixmap(pixels: Rgb8) -> QPixmap:
+def _pixmap(pixels: Rgb8, side: int) -> QPixmap:
     kept = np.ascontiguousarray(pixels)
     rows, columns = kept.shape[:2]
     image = QImage(kept.data, columns, rows, columns * 3, QImage.Format.Format_RGB888).copy()
     keep = Qt.AspectRatioMode.KeepAspectRatio
-    return QPixmap.fromImage(image).scaled(_SIDE, _SIDE, keep, Qt.TransformationMode.SmoothTransformation)
+    return QPixmap.fromImage(image).scaled(side, side, keep, Qt.TransformationMode.SmoothTransformation)
