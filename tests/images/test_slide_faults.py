@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,23 @@ def test_that_one_damaged_tile_leaves_the_rest_of_the_slide(tmp_path: Path) -> N
     with pytest.raises(DamagedPart, match=r"A part of slide.tif is damaged"):
         source.read_region(Region(256, 256, 256, 256))
     assert np.array_equal(source.read_region(Region(512, 256, 256, 256)), PIXELS[256:512, 512:768])
+
+
+def test_that_threads_beside_a_damaged_tile_get_theirs(tmp_path: Path) -> None:
+    path = write_pyramid(tmp_path / "slide.tif", PIXELS)
+    spoil_tile(path, 9)
+    source = open_image(path)
+    assert isinstance(source, SlideImage)
+    regions = [Region(x, y, 256, 256) for y in range(0, 1024, 256) for x in range(0, 2048, 256)] * 4
+
+    def read(region: Region) -> bool:
+        pixels, damaged = read_sparing(source, region, 0)
+        assert damaged or np.array_equal(pixels, PIXELS[region.y : region.bottom, region.x : region.right])
+        return damaged
+
+    with ThreadPoolExecutor(4) as pool:
+        damaged = [region for region, bad in zip(regions, pool.map(read, regions), strict=True) if bad]
+    assert damaged == [Region(256, 256, 256, 256)] * 4
 
 
 def test_that_only_the_damaged_quarter_is_crossed_out(tmp_path: Path) -> None:

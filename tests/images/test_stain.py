@@ -83,7 +83,7 @@ def test_that_two_stainings_of_one_tissue_come_to_look_alike() -> None:
     before = np.abs(strong.astype(int) - pale).mean()
     one, other = (normalised(pixels, estimate(pixels)[0]) for pixels in (strong, pale))
     after = np.abs(one.astype(int) - other).mean()
-    assert before > 40
+    assert before > 35
     assert after < before / 4
 
 

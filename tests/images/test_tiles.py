@@ -18,6 +18,7 @@ from pathview.errors import ImageError, WorkerDied
 from pathview.geometry import Size
 from pathview.images import tile_reader
 from pathview.images.damage import DAMAGED_GRAY
+from pathview.images.tiff_pyramid import TiffPyramid
 from pathview.images.tile_reader import TileReader
 from pathview.images.tiles import (
     Look,
@@ -160,6 +161,22 @@ def test_that_a_damaged_tile_is_crossed_and_told_once(tmp_path: Path, write) -> 
     again = loaded(path, [TileKey(0, 0, 0), TileKey(0, 1, 1)])
     assert again.damaged == {TileKey(0, 0, 0)}
     assert again.notice == ""
+
+
+def test_that_a_plain_tiff_is_read_without_openslide_and_the_real_slide_is_too_in_time(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    plain = TileReader(write_pyramid(tmp_path / "slide.tif", PIXELS, compression="jpeg"), Settings())
+    assert isinstance(plain._pixels, TiffPyramid)
+    plain.close()
+    real = TileReader(data_dir / "slides" / "cmu-1-small-region.svs", Settings())
+    assert real._pixels is real._source
+    by_openslide, _ = real.tile(0, 2, 3)
+    real.begin()
+    real.begin()
+    assert isinstance(real._pixels, TiffPyramid)
+    assert np.abs(real.tile(0, 2, 3)[0].astype(int) - by_openslide).max() <= 2
+    real.close()
 
 
 def test_that_a_slide_cut_off_shows_what_is_there(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_that_an_overview_is_read_in_blocks_and_can_be_cancelled(tmp_path: Path,
 
     path = write_pyramid(tmp_path / "one.tif", PIXELS, levels=1)
     whole = slide_overview(open_image(path), 500)
-    monkeypatch.setattr(tissue, "_BLOCK_PIXELS", 200_000)
+    monkeypatch.setattr(tissue, "_BLOCK", 256)
     blocks = slide_overview(open_image(path), 500)
     assert np.abs(blocks.astype(int) - whole).mean() < 2
     stop = threading.Event()
