@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes", "reading_room")
+NAMES = (
+    "viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes", "reading_room", "slides",
+    "slide_analysis",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -154,6 +154,10 @@ class Turn:
         """What is shown, turned once more by a quarter, clockwise."""
         return Turn(not self.transpose, not self.mirror_y, self.mirror_x)
 
+    def inverse(self) -> Turn:
+        """From shown back to stored."""
+        return Turn(True, self.mirror_y, self.mirror_x) if self.transpose else self
+
     def size(self, stored: Size) -> Size:
         """The shown size of a stored size."""
         return Size(stored.height, stored.width) if self.transpose else stored

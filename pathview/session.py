@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path
+from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path, explain_tile
 from pathview.compute.engine import Engine, JobFailed
 from pathview.errors import ImageError, NotAnalysable, PathViewError, StoreError, WorkerDied
 from pathview.images.digest import fingerprint, require_unchanged
@@ -18,8 +18,9 @@ from pathview.images.formats import SUFFIXES, images_at, open_image
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress, part_of
 from pathview.models.catalogue import Catalogue, Model, require_weights
-from pathview.results.result import NotAnalysed, Outcome, ScoreMap
-from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, ImageRow, NewImage
+from pathview.results.result import NotAnalysed, Outcome, ResultKept, ScoreMap
+from pathview.results.tile_files import GrowingMaps, table_of
+from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, ImageRow, NewImage, ResultRow
 from pathview.review.grouping import Group, grouped, without_copies
 from pathview.settings import Settings
 from pathview.training.answering import Answering
@@ -43,6 +44,8 @@ class AnalyseOptions:
     stride: int | None = None
     """See :class:`pathview.analysis.pipeline.AnalysisRequest`."""
     by_kind: Mapping[str, str] = field(default_factory=dict)
+    resume: bool = True
+    """Whether what an earlier analysis of the same slide finished is taken over."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ class Session:
     """Opens images; apart from ``engine`` in the window, so that looking never waits for an analysis."""
     store: Store | None = None
     reader: str = field(default_factory=lambda: _user_name())
+
+    def __post_init__(self) -> None:
+        """Nothing grows yet."""
+        self._growing = GrowingMaps(self.settings.slides_dir)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -135,6 +142,7 @@ class Session:
                 options.frame,
                 options.mpp_um,
                 options.stride,
+                options.resume,
             )
             outcome: Outcome = self.engine.run(
                 analyse_path, path, request, self.settings, progress=progress, cancel=cancel
@@ -280,13 +288,15 @@ class Session:
     def analyse_image(
         self, image: ImageRow, options: AnalyseOptions, progress: ProgressSink, cancel: CancelToken | None
     ) -> Outcome:
-        """Analyse one stored image and save the outcome."""
+        """Analyse one stored image and save the outcome; a file that has gone since leaves the result that there is."""
         if image.mpp_um is not None and options.mpp_um is None:
             options = replace(options, mpp_um=image.mpp_um)
         try:
             require_unchanged(image.path, image.fingerprint)
             outcome = self.analyse_path(image.path, options, progress, cancel)
         except ImageError as error:
+            if image.result is not None and image.result.status == "analysed":
+                return ResultKept(f"{error} Its earlier result stays.", image.result.recipe)
             outcome = NotAnalysed(str(error), options.recipe or "")
         self.cases.save_result(image.id, outcome, self.reader)
         return outcome
@@ -295,6 +305,53 @@ class Session:
         self, image: ImageRow, layer: str, progress: ProgressSink, cancel: CancelToken | None
     ) -> Mapping[str, ScoreMap]:
         """Make and keep the heat map of a layer for an image's newest result.
+
+        Raises:
+            PathViewError: the image or its model has gone, or the model was replaced since.
+        """
+        request = self._explaining(image, layer)
+        assert image.result is not None  # just asked for
+        maps: Mapping[str, ScoreMap] = self.engine.run(
+            explain_path, image.path, request, self.settings, progress=progress, cancel=cancel
+        )
+        self.cases.add_maps(image.result.id, maps)
+        return maps
+
+    def explain_tile(
+        self,
+        image: ImageRow,
+        x: float,
+        y: float,
+        layers: Sequence[str],
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Mapping[str, ScoreMap]:
+        """Heat maps of the tile of an image's newest result that a level-0 point lies in; they are not kept.
+
+        See :func:`pathview.analysis.pipeline.explain_tile`.
+
+        Raises:
+            PathViewError: the image or its model has gone, or the model was replaced since.
+        """
+        request = self._explaining(image, None)
+        maps: Mapping[str, ScoreMap] = self.engine.run(
+            explain_tile, image.path, request, x, y, tuple(layers), self.settings, progress=progress, cancel=cancel
+        )
+        return maps
+
+    def slide_progress(self, image: ImageRow) -> ScoreMap | None:
+        """The map so far of a slide whose analysis goes on or was interrupted, NaN where it has not been: no result.
+
+        Cheap enough for each second. None where there is no such analysis, or it is finished: its result has the map.
+        """
+        return self._growing.of(image.fingerprint)
+
+    def tile_table(self, result: ResultRow) -> Path | None:
+        """The tile table of a slide's result, see :mod:`pathview.results.tile_files`; None: there is none any more."""
+        return table_of(self.settings.slides_dir, result.provenance.get("settings", {}))
+
+    def _explaining(self, image: ImageRow, layer: str | None) -> AnalysisRequest:
+        """The request of an image's newest result, to explain it.
 
         Raises:
             PathViewError: the image or its model has gone, or the model was replaced since.
@@ -309,18 +366,8 @@ class Session:
             raise NotAnalysable(
                 f"The model {result.recipe} was replaced since {image.title} was analysed; analyse it again."
             )
-        request = AnalysisRequest(
-            folder,
-            threshold=result.threshold,
-            explain=layer,
-            frame=int(result.provenance["settings"].get("frame", 0)),
-            mpp_um=image.mpp_um,
-        )
-        maps: Mapping[str, ScoreMap] = self.engine.run(
-            explain_path, image.path, request, self.settings, progress=progress, cancel=cancel
-        )
-        self.cases.add_maps(result.id, maps)
-        return maps
+        frame = int(result.provenance["settings"].get("frame", 0))
+        return AnalysisRequest(folder, result.threshold, layer, frame, image.mpp_um)
 
     def decide(
         self, case_id: int, value: DecisionValue | None, note: str = "", context: Mapping[str, Any] | None = None

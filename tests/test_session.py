@@ -12,6 +12,7 @@ import pytest
 from pathview.compute.engine import JobFailed, LocalEngine
 from pathview.errors import ImageError
 from pathview.jobs import Cancelled, no_progress
+from pathview.results.result import ResultKept
 from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import AnalyseOptions, Session
@@ -51,9 +52,12 @@ def test_that_another_patients_file_at_the_same_path_is_another_case(session: Se
     assert kept.patient_key != session.cases.case(second).patient_key
     with pytest.raises(ImageError, match="another file"):
         session.explain_image(kept.images[0], "bottom_conv2", no_progress, None)
-    analysed(session, first)
-    again = session.cases.case(first).images[0].result
-    assert (again.status, "another file" in again.reason) == ("not_analysed", True)
+    outcomes = []
+    session.analyse_cases([first], AnalyseOptions(), on_saved=lambda _, outcome: outcomes.append(outcome))
+    assert isinstance(outcomes[0], ResultKept)
+    assert "another file" in outcomes[0].reason
+    assert "earlier result stays" in outcomes[0].reason
+    assert session.cases.case(first).images[0].result.id == kept.images[0].result.id
 
 
 def test_that_a_touched_or_copied_file_is_the_same_image(session: Session, tmp_path: Path) -> None:

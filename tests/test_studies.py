@@ -191,6 +191,7 @@ def test_that_an_older_store_learns_dates_when_its_images_are_added_again(sessio
     (case_id,) = session.add(paths).case_ids
     session.close()
     with sqlite3.connect(tmp_path / "cases.sqlite") as connection:  # as it was before studies
+        connection.execute("DROP TABLE answers")
         connection.execute("ALTER TABLE cases DROP COLUMN study_date")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
         rows = connection.execute("SELECT id, info FROM images").fetchall()

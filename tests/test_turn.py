@@ -55,3 +55,9 @@ def test_that_spacing_turns_with_the_axes() -> None:
 def test_that_a_quarter_turns_what_is_shown_clockwise(turn: Turn) -> None:
     stored = np.arange(28).reshape(4, 7)
     assert np.array_equal(turn.quarter().array(stored), np.rot90(turn.array(stored), -1))
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_that_the_inverse_brings_back(turn: Turn) -> None:
+    stored = np.arange(28).reshape(4, 7)
+    assert np.array_equal(turn.inverse().array(turn.array(stored)), stored)

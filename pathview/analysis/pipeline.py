@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,8 @@ from pathview.analysis.windows import NoFields, fine_stride
 from pathview.errors import ModelError, NotAnalysable
 from pathview.images.digest import combined, file_digests
 from pathview.images.formats import open_image
-from pathview.images.source import ImageSource
+from pathview.images.source import ImageInfo, ImageSource
+from pathview.images.turned import as_hung
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, part_of
 from pathview.models.backend import Network
 from pathview.models.catalogue import Catalogue
@@ -29,7 +30,7 @@ from pathview.models.recipe import RegionSpec
 from pathview.models.runtimes import open_network
 from pathview.models.weights import Seen, read_manifest, read_seen
 from pathview.results.mask import measure
-from pathview.results.result import AnalysisResult, Provenance, ScoreMap
+from pathview.results.result import AnalysisResult, Provenance, ScoreMap, Stage
 from pathview.settings import Settings
 
 
@@ -88,21 +89,27 @@ def analyse(
     started: float | None = None,
     settings: Settings | None = None,
 ) -> AnalysisResult:
-    """Analyse an opened image with loaded networks; the tiles of a slide are kept where ``settings`` say."""
+    """Analyse an opened image with loaded networks, as it hangs; the result is told in stored pixels.
+
+    The tiles of a slide are kept where ``settings`` say.
+    """
     started = time.perf_counter() if started is None else started
     network, info = models.network, source.info
+    hung = as_hung(source)
     recipe = network.recipe
     layers = chosen_layers(network, request.explain)
     parts = 2 if layers else 1
     try:
-        look = look_at(source, models, request, image_sha256, settings)
+        look = look_at(hung, models, request, image_sha256, settings)
         probability = look.probability(part_of(progress, 0, parts, "network"), cancel)
         threshold = look.threshold if request.threshold is None else request.threshold
-        mask = measure(probability, threshold, info.size, info.spacing, cancel)
+        mask = measure(probability, threshold, hung.info.size, hung.info.spacing, cancel)
         verdict = look.verdict(probability, mask, cancel)
     except NotAnalysable as error:
         raise NotAnalysable(f"{info.path.name} is not analysed: {error}.") from error
     flags = look.flags(verdict, probability, mask) + uncertainty.image_flags(info, seen_part, request.frame)
+    heatmaps = look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel)
+    stored = as_stored(probability, info)
     return AnalysisResult(
         recipe=recipe.name,
         task=recipe.task,
@@ -113,12 +120,12 @@ def analyse(
         label=uncertainty.label_beside(verdict.label, flags),
         flags=tuple(flags),
         threshold=threshold,
-        probability=probability,
+        probability=stored,
         size=info.size,
         spacing=info.spacing,
-        mask=mask,
-        heatmaps=look.heatmaps(layers, part_of(progress, 1, parts, "heat maps"), cancel),
-        stages=look.stages(),
+        mask=mask if stored is probability else measure(stored, threshold, info.size, info.spacing, cancel),
+        heatmaps={layer: as_stored(heat, info) for layer, heat in heatmaps.items()},
+        stages=tuple(_stored_stage(stage, info) for stage in look.stages()),
         provenance=_provenance(models, request, look, image_sha256),
         seconds=time.perf_counter() - started,
     )
@@ -178,9 +185,20 @@ def explain_path(
     try:
         models = load(request.model_folder, settings)
         layers = chosen_layers(models.network, request.explain)
-        return look_at(source, models, request).heatmaps(layers, progress, cancel)
+        found = look_at(as_hung(source), models, request).heatmaps(layers, progress, cancel)
+        return {layer: as_stored(heat, source.info) for layer, heat in found.items()}
     finally:
         source.close()
+
+
+def as_stored(shown: ScoreMap, info: ImageInfo) -> ScoreMap:
+    """A map over an image as it hangs, over the stored image."""
+    return shown.turned(info.turn.inverse(), info.shown_size)
+
+
+def _stored_stage(stage: Stage, info: ImageInfo) -> Stage:
+    places = tuple(replace(p, region=info.turn.region_to_stored(p.region, info.size)) for p in stage.places)
+    return replace(stage, places=places)
 
 
 @dataclass(frozen=True)

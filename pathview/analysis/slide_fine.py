@@ -80,7 +80,7 @@ class Fields:
         Raises:
             NotAnalysable: the stride leaves gaps, or asks for too many fields.
         """
-        self._network, self._reader, self._tissue = network, reader, tissue
+        self._network, self.reader, self._tissue = network, reader, tissue
         self.stride, self.field = stride, (network.recipe.input.height, network.recipe.input.width)
         check_stride(network.recipe, stride)
         grid = reader.grid
@@ -125,7 +125,7 @@ class Fields:
         stride, (high, wide) = self.stride, self.field
         top, left = square.row * stride, square.column * stride
         height, width = (square.rows - 1) * stride + high, (square.columns - 1) * stride + wide
-        pixels, missing = read_pixels(self._reader, top, left, height, width)
+        pixels, missing = read_pixels(self.reader, top, left, height, width)
         glass = bright(pixels) & ~missing
         scored = (covered_share(missing, self.field, stride) == 0) & square.tissue
         scored &= covered_share(glass, self.field, stride) < GLASS_SHARE
@@ -141,7 +141,7 @@ class Fields:
         todo = [square for square in self.squares if square.number not in done]
         counts = {square.number: int(square.tissue.sum()) for square in self.squares}
         watch = Watch(sum(counts.values()), sum(counts[n] for n in counts if n in done), progress, "fields")
-        for square, canvas in ahead(self.read, todo, self._reader.threads):
+        for square, canvas in ahead(self.read, todo, self.reader.threads):
             checkpoint(cancel)
             values = np.full(canvas.scored.shape, np.nan, np.float32)
             if canvas.scored.any():

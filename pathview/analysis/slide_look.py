@@ -12,14 +12,13 @@ from pathview.analysis import uncertainty
 from pathview.analysis.slide_fine import Fields, Outline
 from pathview.analysis.slide_heat import explain_slide
 from pathview.analysis.slide_run import Patches, batch_size, run_patches
-from pathview.analysis.slide_tiles import Bools, CellReader, TissueShares, cell_grid
+from pathview.analysis.slide_tiles import Bools, CellReader, TissueShares, cell_grid, tissue_to_analyse
 from pathview.analysis.windows import check_stride
 from pathview.errors import NotAnalysable
 from pathview.images.digest import fingerprint
 from pathview.images.source import ImageSource
 from pathview.images.stain import normalised
 from pathview.images.stain_sample import stains_of
-from pathview.images.tissue import find_tissue
 from pathview.jobs import CancelToken, Progress, ProgressSink, part_of
 from pathview.models.backend import Network
 from pathview.results.growing_map import Cells
@@ -121,7 +120,7 @@ class SlideLook:
             Cancelled: after the user cancelled.
         """
         if self._laid is None:
-            tissue = find_tissue(self._source, cancel)
+            tissue = tissue_to_analyse(self._source, cancel)
             if self._network.recipe.input.stain:
                 stains, self.stain_reason = stains_of(self._source, tissue, cancel)
                 self._reader.adjust = partial(normalised, stains=stains)
@@ -183,6 +182,7 @@ class SlideLook:
             found += uncertainty.fine_flags(verdict, fine)
         counts = self.facts["tiles"]
         area = self.facts["tissue"]["area_mm2"]
+        found += uncertainty.stain_flags(self.stain_reason)
         return found + uncertainty.slide_flags(counts["analysed"], counts["skipped"], counts["unreadable"], area)
 
     def stages(self) -> tuple[Stage, ...]:

@@ -7,10 +7,12 @@ very numbers of one that was not.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -35,9 +37,10 @@ _SOON_S = 1.0
 
 T = TypeVar("T")
 R = TypeVar("R")
+Scores = npt.NDArray[np.float32]
 
 
-def ahead(read: Callable[[T], R], units: Iterable[T], threads: int = 1) -> Iterator[tuple[T, R]]:
+def ahead(read: Callable[[T], R], units: Iterable[T], threads: int = 1) -> Generator[tuple[T, R]]:
     """What ``read`` makes of each unit, in order, read by threads of their own: up to one unit more than there are."""
     waiting: deque[tuple[T, Future[R]]] = deque()
     with ThreadPoolExecutor(threads, "pathview-slide-reader") as pool:
@@ -114,7 +117,9 @@ class Tiles:
     """Which are nothing but glass after all."""
 
     def some(self, which: Any) -> Tiles:
-        """Those that an index of numpy's picks."""
+        """Those that an index of numpy's picks: the very same where it is a mask of all."""
+        if isinstance(which, np.ndarray) and which.all():
+            return self
         return Tiles(self.numbers[which], self.pixels[which], self.readable[which], self.glass[which])
 
     @classmethod
@@ -210,37 +215,58 @@ def run_patches(
     """
     size, order, known = batch_size(network), patches.order, table.statuses()
     done = np.array([known.get(number, "unreadable") != "unreadable" for number in order.tolist()], np.bool_)
-    batches = [slice(start, start + size) for start in range(0, len(order), size)]
-    todo = deque(order[batch] for batch in batches if not done[batch].all())
+    slices = [slice(start, start + size) for start in range(0, len(order), size)]
+    todo = [order[some] for some in slices if not done[some].all()]
     wanted = np.zeros(patches.wanted.size, np.bool_)
     for numbers in todo:
         wanted[numbers] = True
     watch = Watch(len(order), len(order) - int(wanted.sum()), progress)
+    with ThreadPoolExecutor(1, "pathview-slide-network") as pool, closing(_batches(patches, wanted, todo)) as batches:
+        running: tuple[Tiles, Future[Scores]] | None = None
+        try:
+            for tiles in batches:
+                before, running = running, (tiles, pool.submit(_scores, network, tiles))
+                if before is not None:
+                    _keep(*before, patches, table, watch)
+                if cancel.is_set():
+                    break
+        finally:
+            if running is not None:
+                _keep(*running, patches, table, watch)
+    checkpoint(cancel)
+
+
+def _batches(patches: Patches, wanted: Bools, todo: Iterable[npt.NDArray[np.intp]]) -> Generator[Tiles]:
+    """The tiles of each batch, whatever blocks they come from."""
     blocks = [block for block in patches.blocks if wanted[patches.numbers(block)].any()]
+    sizes = deque(len(numbers) for numbers in todo)
     pending, count = list[Tiles](), 0
-    for _, tiles in ahead(patches.read, blocks, patches.reader.threads):
-        pending.append(tiles.some(wanted[tiles.numbers]))
-        count += len(pending[-1].numbers)
-        while todo and count >= len(todo[0]):
-            checkpoint(cancel)
-            joined, first = Tiles.joined(pending), len(todo.popleft())
-            table.add(_scored(network, joined.some(np.s_[:first]), patches))
-            pending, count = [joined.some(np.s_[first:])], count - first
-            watch.step(first)
+    with closing(ahead(patches.read, blocks, patches.reader.threads)) as found:
+        for _, tiles in found:
+            pending.append(tiles.some(wanted[tiles.numbers]))
+            count += len(pending[-1].numbers)
+            while sizes and count >= sizes[0]:
+                joined, first = Tiles.joined(pending), sizes.popleft()
+                pending, count = [joined.some(np.s_[first:])], count - first
+                yield joined.some(np.s_[:first])
 
 
-def _scored(network: Network, tiles: Tiles, patches: Patches) -> list[Tile]:
-    """A batch as rows of the table; glass and what cannot be read is not run."""
+def _scores(network: Network, tiles: Tiles) -> Scores:
+    """The probability of each tile; NaN of glass and what cannot be read, which is not run."""
     run = tiles.readable & ~tiles.glass
-    shown = tiles.pixels if run.all() else tiles.pixels[run]
-    scores = np.full(len(run), np.nan, np.float64)
+    scores = np.full(len(run), np.nan, np.float32)
     if run.any():
-        scores[run] = checked_score(network, as_input(shown))
-    grid = patches.reader.grid
-    found: list[Tile] = []
-    for number, score, readable, ran in zip(
-        tiles.numbers.tolist(), scores.tolist(), tiles.readable.tolist(), run.tolist(), strict=True
+        scores[run] = checked_score(network, as_input(tiles.pixels if run.all() else tiles.pixels[run]))
+    return scores
+
+
+def _keep(tiles: Tiles, scores: Future[Scores], patches: Patches, table: TileTable, watch: Watch) -> None:
+    """Wait for the scores of a batch, and write them."""
+    grid, found = patches.reader.grid, list[Tile]()
+    for number, score, readable in zip(
+        tiles.numbers.tolist(), scores.result().tolist(), tiles.readable.tolist(), strict=True
     ):
-        status: TileStatus = "analysed" if ran else "glass" if readable else "unreadable"
-        found.append(Tile(number, grid.cell_region(number), score if ran else None, status))
-    return found
+        status: TileStatus = "unreadable" if not readable else "glass" if math.isnan(score) else "analysed"
+        found.append(Tile(number, grid.cell_region(number), score if status == "analysed" else None, status))
+    table.add(found)
+    watch.step(len(found))

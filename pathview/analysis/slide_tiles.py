@@ -21,14 +21,15 @@ import numpy.typing as npt
 from pathview.analysis.prepare import check_fits, working_scale
 from pathview.errors import ImageError
 from pathview.geometry import GridPlace, Region, Size
-from pathview.images.damage import DamagedPart
+from pathview.images.damage import DAMAGED_GRAY, DamagedPart
 from pathview.images.patches import PatchMosaic
 from pathview.images.quick_slide import quick_slide
 from pathview.images.render import resized
 from pathview.images.slide import SlideImage
 from pathview.images.source import ImageInfo, ImageSource, level_for
 from pathview.images.tiff_pyramid import TiffPyramid
-from pathview.images.tissue import Tissue
+from pathview.images.tissue import Tissue, slide_overview, tissue_mask
+from pathview.jobs import CancelToken
 from pathview.models.recipe import Recipe
 
 Bools = npt.NDArray[np.bool_]
@@ -41,6 +42,7 @@ READ_PIXELS = 4 * 2**20
 TISSUE_SHARE = 0.05
 """Share of a tile that tissue covers at least; the rule for glass has the same limit."""
 _MOST_THREADS = 8
+_OVERVIEW_SIDE = 1024
 _TISSUE_STEPS = 8
 _TISSUE_SAMPLES = 16 * 2**20
 
@@ -149,6 +151,24 @@ def reads_by_tiles(source: ImageSource, recipe: Recipe, frame: int = 0) -> bool:
         return False
     slide = info.modality == "SM" or len(info.levels) > 1
     return slide or max(info.size.pixels, rows * columns) > WHOLE_PIXELS
+
+
+def tissue_to_analyse(source: ImageSource, cancel: CancelToken) -> Tissue:
+    """Where a slide shows tissue, and where its overview is damaged: nobody knows what is there until it is looked at.
+
+    ``share`` is of the tissue alone.
+
+    Raises:
+        ImageError: the file can no longer be read.
+        Cancelled: after the user cancelled.
+    """
+    pixels, size = slide_overview(source, _OVERVIEW_SIDE, cancel), source.info.size
+    tissue = tissue_mask(pixels)
+    grey = (pixels == DAMAGED_GRAY).all(axis=2).astype(np.uint8)
+    damaged = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    around = cv2.dilate(damaged, np.ones((9, 9), np.uint8)) > 0  # the line across it, and its edges
+    place = GridPlace(0, 0, size.width / pixels.shape[1], size.height / pixels.shape[0])
+    return Tissue(tissue | around, place, float(tissue.mean()))
 
 
 class TissueShares:

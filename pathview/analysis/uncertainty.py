@@ -65,9 +65,7 @@ def judge_map(probability: ScoreMap, spec: InputSpec, decision: DecisionSpec) ->
     return Verdict(score, name, decision.lower, decision.upper, label_of(score, decision.lower, decision.upper))
 
 
-def judge_patches(
-    probability: ScoreMap, decision: DecisionSpec, threshold: float, what: str = "patches"
-) -> Verdict:
+def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: float, what: str = "patches") -> Verdict:
     """The margin rule: one patch by its probability, many by the share of positive ones; ``what`` is their name."""
     known = probability.values[~np.isnan(probability.values)]
     if known.size == 1:
@@ -152,6 +150,11 @@ def slide_flags(analysed: int, skipped: int, unreadable: int, tissue_mm2: float 
         sentence = f"{analysed:,} of {all_of_them:,} tiles{area} show tissue; the rest is glass and was not scored."
         flags.append(Flag("glass_left_out", sentence))
     return flags
+
+
+def stain_flags(reason: str) -> list[Flag]:
+    """That stains were not normalised though the recipe asks for it: the reason, after "because"; empty: they were."""
+    return [Flag("stain_not_normalised", f"Its stains were not normalised, because {reason}.")] if reason else []
 
 
 def image_flags(info: ImageInfo, seen_part: str | None, frame: int) -> list[Flag]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, finite, positive_score
-from pathview.analysis.prepare import Working, prepare
+from pathview.analysis.prepare import Working, normalised_as, prepare
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
 from pathview.images.patches import PatchMosaic
@@ -134,7 +134,7 @@ def _mosaic(source: PatchMosaic, recipe: Recipe) -> tuple[Working, Bools]:
     size = Size(
         round(whole.width * recipe.input.width / source.side), round(whole.height * recipe.input.height / source.side)
     )
-    pixels = display_pixels(source, Region.whole(whole), size)
+    pixels, _ = normalised_as(recipe.input, source, display_pixels(source, Region.whole(whole), size))
     missing = np.ones(whole.shape, np.uint8)
     for patch in source.patches:
         missing[patch.y : patch.y + patch.height, patch.x : patch.x + patch.width] = 0

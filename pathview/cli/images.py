@@ -82,13 +82,16 @@ def analyse(
             help="Pixels between a patch classifier's fields (default: side by side; 0: as fine as is cheap).",
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with a slide from where an earlier analysis stood.")
+    ] = True,
     runtime: RuntimeOption = None,
 ) -> None:
     """Analyse images; one JSON line each."""
     from pathview.export.files import folder_names, outcome_json, write_files
     from pathview.results.result import AnalysisResult
 
-    options = AnalyseOptions(recipe, threshold, explain, frame, mpp, stride)
+    options = AnalyseOptions(recipe, threshold, explain, frame, mpp, stride, resume=resume)
     progress = StderrProgress()
     files, failed = files_at(paths)
     if explain and out is None and store is None:

@@ -18,6 +18,7 @@ from pathview.images.formats import open_image
 from pathview.images.source import ImageSource
 from pathview.results.mask import full_mask, row_blocks, sample
 from pathview.results.result import AnalysisResult, Outcome, ScoreMap, score_words
+from pathview.results.tile_files import table_of, write_csv
 from pathview.settings import Settings
 
 _PICTURE_SIDE = 1200
@@ -34,6 +35,8 @@ class Written:
     probability: Path
     overlay: Path
     heatmaps: dict[str, Path]
+    tiles: Path | None = None
+    """The tiles of a slide, a line each; None for another image."""
     downsample: int = 1
     """Level-0 pixels along the side of one pixel of the mask and the probability map."""
 
@@ -45,6 +48,7 @@ class Written:
             "probability": str(self.probability),
             "overlay": str(self.overlay),
             "heatmaps": {layer: str(path) for layer, path in self.heatmaps.items()},
+            "tiles": None if self.tiles is None else str(self.tiles),
             **note,
         }
 
@@ -55,16 +59,19 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
     ``mask.png``: 0 and 255 at the image's stored size and orientation. ``probability.png``: 16 bit at
     that size, 65535 for a probability of 1; 0 also where nothing was analysed. For an image of more than
     2**28 pixels both are reduced, by a power of two that :attr:`Written.downsample` tells; each of their
-    pixels is the map at its centre. ``overlay.png`` and ``heat-<layer>.png``: pictures to look at.
+    pixels is the map at its centre. ``overlay.png`` and ``heat-<layer>.png``: pictures to look at. ``tiles.csv``: the
+    tiles of a slide, see :func:`pathview.results.tile_files.write_csv`.
 
     Raises:
         OutputError: a file cannot be written.
     """
+    table = table_of(settings.slides_dir, result.provenance.settings)
     written = Written(
         folder / "mask.png",
         folder / "probability.png",
         folder / "overlay.png",
         {layer: folder / f"heat-{layer}.png" for layer in result.heatmaps},
+        None if table is None else folder / "tiles.csv",
         _downsample(result.size),
     )
     note = pictures.png_note(Recipe=result.recipe, Weights=result.provenance.weights_sha256)
@@ -73,6 +80,8 @@ def write_files(path: Path, result: AnalysisResult, folder: Path, settings: Sett
         folder.mkdir(parents=True, exist_ok=True)
         for target, pixels in _contents(source, result, written):
             _save(Image.fromarray(pixels), target, note)
+        if table is not None and written.tiles is not None:
+            write_csv(table, written.tiles)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or 'input/output error'}.") from error
     finally:
@@ -131,7 +140,7 @@ def caption(result: AnalysisResult) -> str:
 
 
 def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[str, Any]:
-    """The line that ``pathview analyse`` prints for one image."""
+    """The line that ``pathview analyse`` prints for one image; ``tiles`` is null for what is no slide."""
     common: dict[str, Any] = {"path": str(path), "recipe": outcome.recipe or None}
     if not isinstance(outcome, AnalysisResult):
         empty: dict[str, Any] = {
@@ -144,6 +153,7 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
             "flags": [],
             "threshold": None,
             "mask": None,
+            "tiles": None,
             "files": None,
             "seconds": None,
             "provenance": None,
@@ -163,6 +173,7 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
         "flags": [{"code": flag.code, "reason": flag.sentence} for flag in outcome.flags],
         "threshold": outcome.threshold,
         "mask": {"area_px": mask.area_px, "area_mm2": mask.area_mm2, "components": len(mask.components)},
+        "tiles": outcome.provenance.settings.get("tiles"),
         "files": files.as_json() if files else None,
         "seconds": round(outcome.seconds, 3),
         "provenance": {**vars(outcome.provenance), "settings": dict(outcome.provenance.settings)},

@@ -44,6 +44,8 @@ def render_png(request: RenderRequest, settings: Settings) -> dict[str, Any]:
         ImageError: the image cannot be read, or has no such frame, VOI or region.
         OutputError: the PNG cannot be written.
     """
+    if request.out.exists() and request.path.exists() and request.out.samefile(request.path):
+        raise OutputError(f"{request.out.name} is the image itself; write the picture to another file.")
     source = open_image(request.path, settings)
     try:
         region = _region(request, source)

@@ -239,6 +239,21 @@ class CaseState:
         found = self.view_of(image_id).findings or ()
         return next((one for one in found if one.number == self.finding[1]), None)
 
+    def finding_at(self, image_id: int, x: float, y: float) -> tuple[int, int] | None:
+        """Image id and number of the finding at a stored point, the smallest where several lie there."""
+        found = [one for one in self.view_of(image_id).findings or () if one.region.holds(x, y)]
+        nearest = min(found, key=lambda one: one.area_px, default=None)
+        return (image_id, nearest.number) if nearest is not None else None
+
+    def finding_after(self, by: int) -> tuple[int, int] | None:
+        """The finding so many after the one that is pointed out, view by view of the case and around."""
+        images = self.detail.images if self.detail is not None else ()
+        places = [(image.id, one.number) for image in images for one in self.view_of(image.id).findings or ()]
+        if not places:
+            return None
+        now = places.index(self.finding) if self.finding in places else -1 if by > 0 else 0
+        return places[(now + by) % len(places)]
+
     @property
     def any_picture(self) -> bool:
         """Whether there is anything on the light box to decide on."""

@@ -259,8 +259,12 @@ class Desk(QObject):
             self._asked = {case: since for case, since in self._asked.items() if since > now}
             self.state_changed.emit()
 
-        def saved(case_id: int, _: object) -> None:
+        def saved(case_id: int, outcome: object) -> None:
+            from pathview.results.result import ResultKept
+
             self.case_saved.emit(case_id)
+            if isinstance(outcome, ResultKept):
+                self.said.emit(outcome.reason)
 
         def work(progress: ProgressSink, cancel: CancelToken) -> None:
             from pathview.session import AnalyseOptions

@@ -214,6 +214,8 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_preferences(self, what: str) -> None:
+        if what == "monitors" and "calibrated" in self.banner.text:
+            self.banner.hide()
         if what == "keys":
             set_keys(self.actions_by_id, self.preferences.keys)
 

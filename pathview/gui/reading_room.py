@@ -413,21 +413,15 @@ class ReadingRoom(QObject):
 
     def point_at(self, image_id: int, x: float, y: float) -> None:
         """Point out the finding at a stored point, the smallest where several lie there; none where there is none."""
-        found = [one for one in self.state.view_of(image_id).findings or () if one.region.holds(x, y)]
-        nearest = min(found, key=lambda one: one.area_px, default=None)
-        wanted = (image_id, nearest.number) if nearest is not None else None
+        wanted = self.state.finding_at(image_id, x, y)
         if wanted != self.state.finding:
             self.state = replace(self.state, finding=wanted)
             self.state_changed.emit()
 
     def next_finding(self, by: int) -> None:
         """Go to the next finding of the study, view by view."""
-        detail = self.state.detail
-        images: Sequence[ImageRow] = detail.images if detail is not None else ()
-        places = [(image.id, one.number) for image in images for one in self.state.view_of(image.id).findings or ()]
-        if places:
-            now = places.index(self.state.finding) if self.state.finding in places else -1 if by > 0 else 0
-            self.point_out(*places[(now + by) % len(places)])
+        if (wanted := self.state.finding_after(by)) is not None:
+            self.point_out(*wanted)
 
     def show_slab(self, center: int, thickness: int, mode: SlabMode, downsample: float) -> None:
         """Show frames of the active image."""

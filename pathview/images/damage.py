@@ -40,7 +40,7 @@ def read_sparing(source: ImageSource, region: Region, level: int, split: bool = 
         source: a colour image.
         region: whole level-0 pixels, inside the image.
         level: index into the levels of the image.
-        split: look at the quarters of a damaged region, and at theirs, so that little more than what is damaged is lost.
+        split: look at the quarters of a damaged region, and at theirs, so that little beside what is damaged is lost.
 
     Returns:
         uint8 [rows, columns, 3] as :meth:`ImageSource.read_region` shapes it, and whether something is damaged.

@@ -32,7 +32,11 @@ def dicom_captions(dataset: Dataset, info: ImageInfo) -> Captions:
 
 def _patient(dataset: Dataset) -> tuple[str, ...]:
     born, studied = date(dataset, "PatientBirthDate"), date(dataset, "StudyDate")
-    person = (f"born {born}" if born else "", _text(dataset, "PatientSex"), _age(dataset, born, studied))
+    person = (
+        f"born {born}" if born else "",
+        _labelled("sex", _text(dataset, "PatientSex")),
+        _age(dataset, born, studied),
+    )
     time = clock(dataset, "StudyTime")
     return _lines(
         _name(dataset),

@@ -103,6 +103,8 @@ def breast_view(dataset: Dataset) -> BreastView:
         if side and name:
             turn, wall, told = _hanging(dataset, side, name)
             notices += told
+    elif text(dataset, "Modality") == "RG" and side:
+        notices = ["The file does not tell how the breast lies, so it is shown as it is stored."]
     return BreastView(
         laterality=side,
         view=name,

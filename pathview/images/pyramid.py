@@ -60,6 +60,18 @@ class PictureData:
     """Where the breast is on a mammogram, in stored pixels; None where none was found or looked for."""
 
     @property
+    def misplaced(self) -> bool:
+        """Whether the breast lies at the other edge than where the file says that the chest wall is."""
+        wall = self.info.chest_wall
+        if self.breast is None or wall is None:
+            return False
+        mask = self.info.turn.array(self.breast.mask)
+        strip = max(1, mask.shape[1] // 40)
+        left, right = float(mask[:, :strip].mean()), float(mask[:, -strip:].mean())
+        here, there = (left, right) if wall == "left" else (right, left)
+        return there > 0.1 and here < there / 4
+
+    @property
     def size(self) -> Size:
         """Level 0 as shown."""
         return self.info.shown_size
@@ -116,7 +128,7 @@ def load_picture(
 
 
 def is_partial(info: ImageInfo, settings: Settings) -> bool:
-    """Whether finer pixels are read tile by tile: of tissue, which can be shown in several ways, and of what is large."""
+    """Whether finer pixels are read tile by tile: of tissue, which has several looks, and of what is large."""
     return info.is_color and (info.kind == "histology" or info.size.pixels > settings.slide_region_pixels)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import openslide
-from PIL import Image, ImageCms
+from PIL import ImageCms
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size, SpacingMm
@@ -23,7 +25,8 @@ NO_MPP = "The slide states no pixel size (mpp), so lengths and areas are in pixe
 PLAUSIBLE_MPP_UM = (0.02, 50.0)
 _PLAUSIBLE_POWER = (0.5, 200.0)
 _FAILURES = (openslide.OpenSlideError, OSError, ValueError)
-_GENERIC = "generic-tiff"
+_OPAQUE = 0xFF000000
+GENERIC = "generic-tiff"
 TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _VENDORS = {
     "aperio": "Aperio SVS",
@@ -34,7 +37,7 @@ _VENDORS = {
     "sakura": "Sakura",
     "trestle": "Trestle",
     "ventana": "Ventana",
-    _GENERIC: "Tiled TIFF",
+    GENERIC: "Tiled TIFF",
     "dicom": "DICOM WSI",
     "zeiss": "Zeiss CZI",
 }
@@ -60,7 +63,7 @@ def open_slide(path: Path, settings: Settings) -> ImageSource:
 
             return open_any_tiff(path, settings)
         raise ImageError(f"{path.name} is not a slide that can be read, or is damaged; copy it again.") from error
-    if image.vendor == _GENERIC and (other := _better(image, settings)) is not None:
+    if image.vendor == GENERIC and (other := _better(image, settings)) is not None:
         image.close()
         return other
     return image
@@ -69,9 +72,8 @@ def open_slide(path: Path, settings: Settings) -> ImageSource:
 def _better(image: SlideImage, settings: Settings) -> ImageSource | None:
     """The same file by tifffile, where that reads more of it: pixels at all, more levels, or the pixel size."""
     info = image.info
-    middle = Region(info.size.width // 2, info.size.height // 2, 1, 1)
     try:
-        image.read_region(middle)
+        image.read_region(Region(info.size.width // 2, info.size.height // 2, 1, 1), len(info.levels) - 1)
     except ImageError:
         return _by_tifffile(info.path, settings)
     if len(info.levels) > 1 and info.spacing is not None:
@@ -140,11 +142,7 @@ class SlideImage:
             tile = self._opened().read_region(*where)
         except _FAILURES:
             tile = self._read_anew(where)
-        if tile.getchannel("A").getextrema() == (255, 255):
-            return np.asarray(tile.convert("RGB"))
-        rgba = np.asarray(tile)
-        alpha = rgba[..., 3:].astype(np.uint16)
-        return ((rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+        return _over_white(np.asarray(tile))
 
     def gray_scale(self, frame: int = 0) -> GrayScale | None:
         """Slides are RGB."""
@@ -163,7 +161,7 @@ class SlideImage:
                 handle = self._handle = self._handle or self._reopened()
         return handle
 
-    def _read_anew(self, where: tuple[tuple[int, int], int, tuple[int, int]]) -> Image.Image:
+    def _read_anew(self, where: tuple[tuple[int, int], int, tuple[int, int]]) -> Any:
         """A read once more, with a handle that no other thread has until it proved sound.
 
         The one that failed is only let go, not closed: another thread may be in the middle of a read with it.
@@ -223,6 +221,14 @@ def read_associated(
     if reader is None:
         raise ImageError(f"{path.name} holds no picture named {name!r}.")
     return reader()
+
+
+def _over_white(rgba: Rgb8) -> Rgb8:
+    """Pixels [rows, columns, 4] as they look before white: [rows, columns, 3]."""
+    if rgba.view("<u4").min() >= _OPAQUE:
+        return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+    alpha = rgba[..., 3:].astype(np.uint16)
+    return ((rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
 
 
 def _associated(handle: openslide.OpenSlide, name: str, limit: int) -> Rgb8:

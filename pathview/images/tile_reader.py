@@ -10,15 +10,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pathview.errors import ImageError
 from pathview.geometry import Region, Size
 from pathview.images.color_profile import transform_of
 from pathview.images.damage import read_sparing
 from pathview.images.formats import open_image
 from pathview.images.intensity import to_gray8
+from pathview.images.quick_slide import quick_slide
 from pathview.images.render import resized
-from pathview.images.slide import SlideImage
+from pathview.images.slide import GENERIC, SlideImage
 from pathview.images.source import FlatImage, ImageSource, level_for
-from pathview.images.tiff_pyramid import TiffPyramid
+from pathview.images.tiff_pyramid import TiffPyramid, open_tiff_pyramid
 from pathview.images.tile_grid import TILE_PX, tile_region, top_level
 from pathview.settings import Settings
 
@@ -28,6 +30,8 @@ _MADE_SIDE = 8192
 _SPLIT_AT_MOST = 64
 """Damaged tiles of which the sound quarters are looked for; a slide with more is cut off."""
 _OPEN_AT_MOST = 3
+_COMPARED_PX, _SAME = 16, 2.0
+"""Side of the middle of the coarsest level that two readers are compared by, and the mean difference that is none."""
 
 
 class TileReader:
@@ -40,6 +44,9 @@ class TileReader:
             ImageError: it cannot be opened.
         """
         self._source: ImageSource = open_image(path, settings)
+        self._pixels = _directly(self._source, settings) or self._source
+        """What tiles are read from: the image itself, or a quicker reader of the same pixels."""
+        self._settings, self._jobs = settings, 0
         self.size = self._source.info.size
         self.concurrent = isinstance(self._source, (SlideImage, TiffPyramid, FlatImage))
         self.transform = transform_of(self._source)
@@ -88,8 +95,20 @@ class TileReader:
             self._keep(column, row, made)
         return made, damaged
 
+    def begin(self) -> None:
+        """To be called before each job's first tile.
+
+        The second time, a quicker reader of a scanner's own format is looked for: proving that its pixels are the same
+        takes some reads, which the first view need not wait for.
+        """
+        self._jobs += 1
+        if self._jobs == 2 and self._pixels is self._source:
+            self._pixels = quick_slide(self._source, self._settings) or self._source
+
     def close(self) -> None:
         """Let the file and all pixels go."""
+        if self._pixels is not self._source:
+            self._pixels.close()
         self._source.close()
         self._halves.clear()
 
@@ -162,9 +181,35 @@ class TileReader:
     def _read_part(self, region: Region, level: int) -> tuple[Rgb8, bool]:
         if not self._source.info.is_color:
             return _rgb(self._source, self._source.read_region(region, level)), False
-        pixels, damaged = read_sparing(self._source, region, level, split=self._damaged < _SPLIT_AT_MOST)
+        pixels, damaged = read_sparing(self._pixels, region, level, split=self._damaged < _SPLIT_AT_MOST)
         self._damaged += damaged
         return pixels, damaged
+
+
+def _directly(source: ImageSource, settings: Settings) -> ImageSource | None:
+    """A plain TIFF that OpenSlide has opened, read without it, or None where that does not give the same.
+
+    OpenSlide has libtiff make each tile red, green, blue and alpha: the same pixels take three to five times as long.
+    """
+    if not isinstance(source, SlideImage) or source.vendor != GENERIC:
+        return None
+    try:
+        direct = open_tiff_pyramid(source.info.path, settings)
+    except ImageError:
+        return None
+    if direct is None:
+        return None
+    if [level.size for level in direct.info.levels] == [level.size for level in source.info.levels]:
+        size, coarsest = source.info.size, source.info.levels[-1]
+        side = round(_COMPARED_PX * coarsest.downsample)
+        x, y = (round(v / coarsest.downsample / 2) * coarsest.downsample for v in (size.width, size.height))
+        middle = Region(round(x), round(y), side, side).clipped(size)
+        level = len(source.info.levels) - 1
+        one, two = (read_sparing(reader, middle, level, split=False) for reader in (source, direct))
+        if not (one[1] or two[1]) and np.abs(one[0].astype(np.int16) - two[0]).mean() <= _SAME:
+            return direct
+    direct.close()
+    return None
 
 
 def _half(pixels: Rgb8) -> Rgb8:

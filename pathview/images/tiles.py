@@ -100,6 +100,7 @@ def load_tiles(
 
     checkpoint(cancel)
     reader = reader_of(path, settings)
+    reader.begin()
     wanted = [key for key in dict.fromkeys(keys) if _exists(key, reader.size)]
     tiles, damaged = Tiles(), set()
 

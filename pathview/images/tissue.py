@@ -7,6 +7,8 @@ from dark tissue, and on an empty one dust from glass. Pen and black borders are
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -15,15 +17,21 @@ import numpy.typing as npt
 
 from pathview.geometry import GridPlace, Region, Size
 from pathview.images.damage import DAMAGED_GRAY, Rgb8, read_sparing
+from pathview.images.quick_slide import quick_slide
 from pathview.images.render import display_pixels, fitted, resized
+from pathview.images.slide import SlideImage
 from pathview.images.source import FlatImage, ImageSource, level_for
+from pathview.images.tiff_pyramid import TiffPyramid
 from pathview.jobs import CancelToken, checkpoint, never
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 _SIDE = 1024
-_BLOCK_PIXELS = 16 * 2**20
+_BLOCK = 2048
+"""Level pixels of a block's side: whole tiles of nearly every file, so that none is decoded twice."""
+_QUICK_FROM = 16 * 2**20
+"""Level pixels from which a quicker reader of the same pixels is worth looking for."""
 _BRIGHT, _COLOURLESS = 205, 60
 """Value from which, and saturation up to which, a pixel may be glass (of 255)."""
 _GLASS_SHARE = 0.01
@@ -89,7 +97,7 @@ def find_tissue(source: ImageSource, cancel: CancelToken | None = None) -> Tissu
 def slide_overview(source: ImageSource, side: int, cancel: CancelToken | None = None) -> Rgb8:
     """All of an image, its longer side at most ``side`` pixels: uint8 [rows, columns, 3] RGB, as stored.
 
-    It is read in blocks, so that a slide without coarse levels fits; damaged parts come grey.
+    It is read in blocks by two threads, so that a slide without coarse levels fits; damaged parts come grey.
     """
     size = source.info.size
     shape = fitted(size, side)
@@ -98,14 +106,34 @@ def slide_overview(source: ImageSource, side: int, cancel: CancelToken | None = 
         return shown if shown.ndim == 3 else np.asarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB))
     level = level_for(source.info, size.width / shape.width)
     of = source.info.levels[level].size
-    rows = max(1, int(_BLOCK_PIXELS / of.width * shape.height / of.height))
-    pixels = np.empty((*shape.shape, 3), np.uint8)
-    for top in range(0, shape.height, rows):
-        checkpoint(cancel or never())
-        bottom = min(shape.height, top + rows)
-        y0, y1 = (round(v * size.height / shape.height) for v in (top, bottom))
-        block, _ = read_sparing(source, Region(0, y0, size.width, y1 - y0), level)
-        pixels[top:bottom] = resized(block, Size(shape.width, bottom - top))
+    quick = quick_slide(source) if of.pixels > _QUICK_FROM else None
+    try:
+        return np.asarray(resized(_shrunk(quick or source, level, of.width / shape.width, cancel or never()), shape))
+    finally:
+        if quick is not None:
+            quick.close()
+
+
+def _shrunk(source: ImageSource, level: int, factor: float, cancel: CancelToken) -> Rgb8:
+    """A level reduced by the largest power of two that is no more than ``factor``, block by block of whole tiles."""
+    of, info = source.info.levels[level], source.info
+    step = 1 << max(0, int(math.log2(max(1.0, factor) + 1e-9)))
+    side = max(_BLOCK, step)
+    pixels = np.full((-(-of.size.height // step), -(-of.size.width // step), 3), 255, np.uint8)
+
+    def read(corner: tuple[int, int]) -> None:
+        checkpoint(cancel)
+        left, top = corner
+        x, y, right, bottom = (round(v * of.downsample) for v in (left, top, left + side, top + side))
+        block, _ = read_sparing(source, Region(x, y, right - x, bottom - y).clipped(info.size), level)
+        target = pixels[top // step : (top + side) // step, left // step : (left + side) // step]
+        target[...] = resized(block, Size(target.shape[1], target.shape[0]))
+
+    corners = [(x, y) for y in range(0, of.size.height, side) for x in range(0, of.size.width, side)]
+    threads = 2 if isinstance(source, (SlideImage, TiffPyramid)) else 1
+    with ThreadPoolExecutor(threads, "pathview-overview") as pool:
+        for _ in pool.map(read, corners):
+            pass
     return pixels
 
 

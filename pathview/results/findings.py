@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pathview.geometry import Region, Size, SpacingMm, Turn
-from pathview.images.orientation import VIEWS_FROM_ABOVE, VIEWS_FROM_THE_SIDE
 from pathview.jobs import CancelToken
 from pathview.results.mask import measure
 from pathview.results.result import ScoreMap
@@ -62,35 +61,26 @@ def findings(
 
 
 def place_words(finding: Finding, info: Mapping[str, Any], breast: Region | None = None) -> str:
-    """Where a finding lies, as readers say it: ``upper half, 32 mm from the chest wall``.
+    """Where a finding lies: ``32 mm from the chest wall``, which is the edge of the breast that was imaged.
+
+    No half or quadrant: those go by the nipple, which nobody has found.
 
     Args:
         finding: of the image.
         info: what :meth:`pathview.images.source.ImageInfo.as_json` says of the image.
-        breast: the breast's box in level-0 pixels as stored; None: the whole image. Halves are those of the box, not
-            of a line through the nipple, which nobody has found; the distance is that from its edge.
+        breast: the breast's box in level-0 pixels as stored; None: the whole image.
 
     Returns:
-        Empty where the file does not tell how the image hangs; without a distance where it states no pixel size.
+        Empty where the file does not tell how the image hangs, or states no pixel size.
     """
     wall, width, height = info.get("chest_wall"), info.get("width"), info.get("height")
     if wall not in ("left", "right") or not width or not height:
         return ""
     stored, turn = Size(width, height), Turn(**info.get("turn", {}))
-    x, y = turn.to_shown(*finding.centroid, stored)
+    x, _ = turn.to_shown(*finding.centroid, stored)
     box = turn.region_to_shown(breast or Region.whole(stored), stored)
-    words = [_half(y < box.y + box.height / 2, info.get("view"))]
-    if info.get("spacing_mm"):
-        away = x - box.x if wall == "left" else box.right - x
-        across = turn.spacing(SpacingMm(*info["spacing_mm"])).column
-        words.append(f"{max(0.0, away) * across:.0f} mm from the chest wall")
-    return ", ".join(word for word in words if word)
-
-
-def _half(above: bool, view: str | None) -> str:
-    """The half of the breast in the words of a view; seen from above, the lateral side hangs on top."""
-    if view in VIEWS_FROM_ABOVE:
-        return "lateral half" if above else "medial half"
-    if view in VIEWS_FROM_THE_SIDE:
-        return "upper half" if above else "lower half"
-    return ""
+    if not info.get("spacing_mm"):
+        return ""
+    away = x - box.x if wall == "left" else box.right - x
+    across = turn.spacing(SpacingMm(*info["spacing_mm"])).column
+    return f"{max(0.0, away) * across:.0f} mm from the chest wall"

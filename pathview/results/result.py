@@ -145,6 +145,11 @@ class NotAnalysed:
     recipe: str
 
 
+@dataclass(frozen=True)
+class ResultKept(NotAnalysed):
+    """An image that can no longer be read; the result that it has stays its newest, and nothing is saved."""
+
+
 Outcome = AnalysisResult | NotAnalysed
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
+import threading
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -16,11 +19,11 @@ from pathview.results.tile_table import Tile, failures, lock_path, locked, readi
 
 
 class GrowingMaps:
-    """The maps of runs that are not finished, for who looks every second; not for several threads at once."""
+    """The maps of runs that are not finished, for who looks every second, in whichever thread."""
 
     def __init__(self, folder: Path) -> None:
         """Look into a folder of tables."""
-        self._folder = folder
+        self._folder, self._turn = folder, threading.Lock()
         self._marks: dict[tuple[Path, int], str] = {}
         self._path: Path | None = None
         self._growing = GrowingMap()
@@ -30,6 +33,10 @@ class GrowingMaps:
 
         None where there is no run on it, or the newest one is finished: then its result has the map.
         """
+        with self._turn:
+            return self._of(fingerprint)
+
+    def _of(self, fingerprint: str) -> ScoreMap | None:
         found = [path for path in _tables(self._folder) if fingerprint and self._mark(path) == fingerprint]
         path = max(found, key=_touched, default=None)
         if path is None:
@@ -84,6 +91,29 @@ def read_tiles(path: Path) -> list[Tile]:
     query = "SELECT number, x, y, width, height, probability, status FROM tiles ORDER BY number"
     with failures(path), closing(reading(path)) as connection:
         return [Tile(row[0], Region(*row[1:5]), row[5], row[6]) for row in connection.execute(query)]
+
+
+def table_of(folder: Path, settings: Mapping[str, Any]) -> Path | None:
+    """The tile table that a result's settings name, if it is still there."""
+    name = settings.get("tile_table")
+    path = folder / Path(str(name)).name
+    return path if name and path.is_file() else None
+
+
+def write_csv(table: Path, target: Path) -> None:
+    """Write the tiles of a table as lines ``x,y,width,height,probability,status``; x to height in level-0 pixels.
+
+    Raises:
+        StoreError: the table cannot be read.
+        OSError: the file cannot be written.
+    """
+    tiles = read_tiles(table)
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("x", "y", "width", "height", "probability", "status"))
+        for tile in tiles:
+            region, probability = tile.region, "" if tile.probability is None else f"{tile.probability:.9g}"
+            writer.writerow((region.x, region.y, region.width, region.height, probability, tile.status))
 
 
 def trim(folder: Path, limit: int, keep: Path | None = None) -> None:

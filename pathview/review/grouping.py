@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pathview.images.digest import fingerprint
 from pathview.review.case import NewImage
-from pathview.review.views import usual_order
+from pathview.review.views import usual_order, view_title
 
 _SAME = ("laterality", "view", "modifiers", "acquisition", "size", "frames", "acquired")
 """Copies of an image agree in these; where they do not, two images carry one number by mistake."""
@@ -92,8 +92,18 @@ def _group(key: str, patient: str | None, images: list[NewImage], patients: dict
     images = sorted(images, key=lambda image: (*usual_order(image.info), image.path.name, image.path))
     study = images[0].info.get("study_key")
     patient = patient or next((i.info["patient_key"] for i in images if i.info.get("patient_key")), None)
-    title = images[0].path.parent.name if len(images) > 1 else images[0].path.name
-    return Group(key, title, study, patient, tuple(images), len(patients.get(study or "", ())) > 1)
+    return Group(key, _title(images), study, patient, tuple(images), len(patients.get(study or "", ())) > 1)
+
+
+def _title(images: Sequence[NewImage]) -> str:
+    """The folder's name for several images, the file's for one; what it shows where a file's name says nothing."""
+    first = images[0]
+    if len(images) > 1:
+        return first.path.parent.name
+    shown = view_title(first.info)
+    if first.path.suffix or not shown:
+        return first.path.name
+    return ", ".join(part for part in (shown, first.info.get("study_date")) if part)
 
 
 def _titled(groups: list[Group]) -> list[Group]:

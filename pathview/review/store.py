@@ -99,9 +99,10 @@ class Store:
             return tuple(_with_counts(session, session.scalars(statement).all()))
 
     def new_case_ids(self) -> list[int]:
-        """Cases that were never analysed, oldest first."""
+        """Cases with an image that was never analysed, oldest first."""
+        waiting = select(ImageTable.case_id).where(~ImageTable.results.any())
         with self._db.reading() as session:
-            return list(session.scalars(select(CaseTable.id).where(CaseTable.state == "new").order_by(CaseTable.id)))
+            return list(session.scalars(select(CaseTable.id).where(CaseTable.id.in_(waiting)).order_by(CaseTable.id)))
 
     def count(self, search: str = "") -> int:
         """How many cases there are."""

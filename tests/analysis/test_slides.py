@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pathview.analysis import slide_fine, slide_run
+from pathview.analysis import slide_fine, slide_look, slide_run
 from pathview.analysis.looks import OutlineLook, WindowLook
 from pathview.analysis.pipeline import AnalysisRequest, Models, look_at
 from pathview.analysis.slide_look import SlideLook
@@ -18,6 +18,8 @@ from pathview.analysis.slide_tiles import CellReader, cell_grid
 from pathview.errors import ImageError, NotAnalysable
 from pathview.geometry import Region, Size
 from pathview.images.source import FlatImage, Level
+from pathview.images.stain import normalised
+from pathview.images.stain_sample import stains_of
 from pathview.jobs import Cancelled, Progress, never, no_progress
 from pathview.models.recipe import Recipe
 from pathview.results.mask import measure
@@ -393,3 +395,19 @@ def test_that_cells_at_the_edge_are_filled_by_their_mirror_image(tmp_path: Path,
     inside = grid.working[0] - 150
     assert 0 < inside < 50
     assert np.array_equal(block.pixels[inside], block.pixels[inside - 1])
+
+
+def test_that_stains_are_normalised_by_those_of_the_whole_slide(
+    slide: MadeSlide, network: DarkNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_cnn_recipe(input=tiny_cnn_recipe().input.model_dump() | {"stain": "macenko"})
+    found = said(slide, DarkNetwork(recipe))
+    stains, reason = stains_of(slide)
+    flags = [flag.sentence for flag in found.flags if flag.code == "stain_not_normalised"]
+    assert flags == ([f"Its stains were not normalised, because {reason}."] if reason else [])
+    pixels = normalised(slide.read_region(Region(2 * CELL, 3 * CELL, CELL, CELL), 1), stains)
+    assert found.probability.values[3, 2] == pytest.approx(1 - pixels.mean() / 255, abs=1e-4)
+    monkeypatch.setattr(slide_look, "stains_of", lambda *_: (None, "only one stain can be told"))
+    plain = said(slide, DarkNetwork(recipe))
+    assert plain.flags[-2].sentence == "Its stains were not normalised, because only one stain can be told."
+    assert np.array_equal(plain.probability.values, said(slide, network).probability.values, equal_nan=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pathview.errors import OutputError
 from pathview.export.rendering import RenderRequest, render_png
 from pathview.settings import Settings
 from tests.makers import breast_pixels, write_dicom
@@ -49,3 +50,10 @@ def test_that_a_transposed_mammogram_is_rendered_upright(tmp_path: Path, setting
     shown, said = rendered(path, settings, side=30)
     assert shown.shape == (30, 20)
     assert (said["width"], said["height"]) == (20, 30)
+
+
+def test_that_an_image_is_never_overwritten_by_its_picture(stored_mirrored: Path, settings: Settings) -> None:
+    before = stored_mirrored.read_bytes()
+    with pytest.raises(OutputError, match=r"a\.dcm is the image itself"):
+        render_png(RenderRequest(stored_mirrored, stored_mirrored.parent / "." / "a.dcm"), settings)
+    assert stored_mirrored.read_bytes() == before

@@ -328,9 +328,9 @@ def test_that_one_row_is_current_and_it_is_the_active_image(qtbot, four: MainWin
 def test_that_what_the_table_says_of_a_place_does_not_depend_on_what_hangs(
     qtbot, window: MainWindow, tmp_path: Path
 ) -> None:
-    y, x = np.mgrid[0:150, 0:110]
-    inside = (x / 70) ** 2 + ((y - 107) / 37) ** 2 < 1  # low on the image: halves are those of the breast
-    spot = np.hypot(x - 30, y - 90) < 8
+    y, x = np.mgrid[0:150, 0:140]
+    inside = (x >= 30) & (((x - 30) / 70) ** 2 + ((y - 75) / 60) ** 2 < 1)  # away from the image's own edge
+    spot = np.hypot(x - 60, y - 75) < 8
     low = np.where(inside & spot, 4000, np.where(inside, 1300, 0)).astype(np.uint16)
     for side, view in FOUR:
         shown = low[:, ::-1] if side == "R" else low
@@ -338,7 +338,7 @@ def test_that_what_the_table_says_of_a_place_does_not_depend_on_what_hangs(
     open_folder(qtbot, window, tmp_path / "study")
     with_results(qtbot, window, lambda: keep_result(window, "L MLO"))
     all_hung = [item.text(0) for item in items(window)]
-    assert "upper half" in all_hung[-1]
+    assert "6 mm from the chest wall" in all_hung[-1]  # 12 from the edge of the image
     qtbot.keyClick(window, KEY.Key_S)
     settled(qtbot, window)
     assert hung_titles(window) == [["R CC", "L CC"]]

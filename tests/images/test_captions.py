@@ -62,7 +62,7 @@ def test_that_the_corners_of_a_mammogram_say_what_readers_expect(captions) -> No
     assert lines.patient == (
         "Dr Jane Mary Doe MD",
         "ID 12345",
-        "born 1960-03-01, F, 63 years",
+        "born 1960-03-01, sex F, 63 years",
         "2024-02-29 10:15",
         "Accession A-77",
     )
@@ -100,7 +100,7 @@ def test_that_the_technique_of_tomosynthesis_is_read_from_its_sequence(captions)
         ({"PatientAge": "old"}, None),
         ({"PatientBirthDate": "19600301", "StudyDate": "20240301"}, "born 1960-03-01, 64 years"),
         ({"PatientBirthDate": "20300101", "StudyDate": "20240301"}, "born 2030-01-01"),
-        ({"PatientBirthDate": "00000000", "PatientSex": "F"}, "F"),
+        ({"PatientBirthDate": "00000000", "PatientSex": "F"}, "sex F"),
     ],
 )
 def test_that_the_age_is_that_at_the_study(captions, tags: dict, line: str | None) -> None:

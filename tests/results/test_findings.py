@@ -62,15 +62,15 @@ def test_that_findings_stop_when_cancelled() -> None:
 @pytest.mark.parametrize(
     ("place", "info", "words"),
     [
-        ((100, 50), told(), "upper half, 10 mm from the chest wall"),
-        ((100, 450), told(view="ML"), "lower half, 10 mm from the chest wall"),
-        ((100, 50), told(view="CC"), "lateral half, 10 mm from the chest wall"),
-        ((100, 450), told(view="XCCL"), "medial half, 10 mm from the chest wall"),
-        ((100, 50), told(chest_wall="right", laterality="R"), "upper half, 30 mm from the chest wall"),
-        ((100, 50), told(turn=vars(Turn(mirror_x=True, mirror_y=True))), "lower half, 30 mm from the chest wall"),
-        ((100, 50), told(turn=vars(Turn(transpose=True))), "upper half, 10 mm from the chest wall"),
-        ((300, 50), told(turn=vars(Turn(transpose=True))), "lower half, 10 mm from the chest wall"),
-        ((100, 50), told(spacing_mm=None), "upper half"),
+        ((100, 50), told(), "10 mm from the chest wall"),
+        ((100, 450), told(view="ML"), "10 mm from the chest wall"),
+        ((100, 50), told(view="CC"), "10 mm from the chest wall"),
+        ((100, 450), told(view="XCCL"), "10 mm from the chest wall"),
+        ((100, 50), told(chest_wall="right", laterality="R"), "30 mm from the chest wall"),
+        ((100, 50), told(turn=vars(Turn(mirror_x=True, mirror_y=True))), "30 mm from the chest wall"),
+        ((100, 50), told(turn=vars(Turn(transpose=True))), "10 mm from the chest wall"),
+        ((300, 50), told(turn=vars(Turn(transpose=True))), "10 mm from the chest wall"),
+        ((100, 50), told(spacing_mm=None), ""),
         ((100, 50), told(view=None), "10 mm from the chest wall"),
         ((100, 50), told(chest_wall=None), ""),
         ((100, 50), {}, ""),
@@ -82,5 +82,5 @@ def test_that_a_place_is_told_as_the_image_hangs(place: tuple[float, float], inf
 
 def test_that_a_place_is_told_within_the_breast_where_its_box_is_known() -> None:
     box = Region(40, 240, 200, 200)
-    assert place_words(at(100, 300), told(), box) == "upper half, 6 mm from the chest wall"
-    assert place_words(at(100, 300), told()) == "lower half, 10 mm from the chest wall"
+    assert place_words(at(100, 300), told(), box) == "6 mm from the chest wall"
+    assert place_words(at(100, 300), told()) == "10 mm from the chest wall"

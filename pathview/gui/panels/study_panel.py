@@ -14,6 +14,7 @@ from pathview.results.result import score_words
 from pathview.review.study import RULE, StudyRow, study_rows
 
 _PLACE = Qt.ItemDataRole.UserRole
+_NO_SIDE = "Side not told"
 _MOST_FINDINGS = 12
 """Findings listed of a view, the surest first; the rest is counted."""
 _INDENT = {"case": "", "breast": " ", "view": "   ", "finding": "      "}
@@ -80,10 +81,14 @@ class StudyPanel(QWidget):
         self._tree.clear()
         flags = []
         alone = sum(row.kind == "view" for row in rows) == 1
+        sided = any(row.kind == "breast" for row in rows)
         for row in rows:
             if alone and row.kind != "view":
                 continue
             flags += [flag.sentence for flag in row.flags if row.kind == "breast"]
+            if sided and row.kind == "view" and row.side is None:
+                sided = False
+                self._add_row(StudyRow("breast", _NO_SIDE, None, None, None, None, counts=False))
             self._add_row(row)
             if row.image_id is not None:
                 self._add_findings(row.image_id, state)
@@ -92,6 +97,7 @@ class StudyPanel(QWidget):
 
     def _add_row(self, row: StudyRow) -> None:
         words = LABEL_WORDS[row.label] if row.counts or row.label else "not counted"
+        words = "" if row.title == _NO_SIDE else words
         score = score_words(row.score) if row.score is not None else ""
         marks = f"  ⚑ {len(row.flags)}" if row.flags else ""
         item = QTreeWidgetItem([_INDENT[row.kind] + row.title, words, score + marks])
@@ -114,7 +120,7 @@ class StudyPanel(QWidget):
         image = state.image_of(image_id)
         found = state.view_of(image_id).findings or ()
         for finding in found[:_MOST_FINDINGS]:
-            breast = state.view_of(image_id).breast_box  # halves of the breast: not told before it was found
+            breast = state.view_of(image_id).breast_box  # distances are the breast's: not told before it was found
             place = place_words(finding, image.info, breast) if image is not None and breast is not None else ""
             area = area_words(finding.area_mm2) if finding.area_mm2 is not None else f"{finding.area_px:,} px"
             words = f"{_INDENT['finding']}{finding.number}:  {area},  {finding.peak:.2f}"

@@ -166,7 +166,9 @@ class _CaseDelegate(QStyledItemDelegate):
         painter.setPen(color)
         painter.drawText(below, left, LABEL_WORDS[row.label])
         painter.setPen(QColor(theme.dim))
-        painter.drawText(below, right, _facts(row))
+        said = painter.fontMetrics().horizontalAdvance(LABEL_WORDS[row.label]) + 10
+        facts = painter.fontMetrics().elidedText(_facts(row), Qt.TextElideMode.ElideLeft, below.width() - said)
+        painter.drawText(below, right, facts)
         painter.restore()
 
 
@@ -261,6 +263,7 @@ class WorklistPanel(QWidget):
         self.model.reset(rows, total)
         if current is not None and (row := self.model.row_of(current)) is not None:
             self.list.setCurrentIndex(self.model.index(row))
+            self.list.scrollTo(self.model.index(row))
             if current != self._chosen:
                 self._chosen, self._place = current, row
         selection.blockSignals(False)

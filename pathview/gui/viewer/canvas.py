@@ -214,7 +214,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
             return
         view = self.current_view()
         scale = min(view.width / max(1, region.width), view.height / max(1, region.height))
-        scale = scale if not enlarge else max(view.scale, min(scale / 3, 2.0))
+        scale = scale if not enlarge else max(view.scale, min(scale / 3, 1.0))
         x, y = region.x + region.width / 2, region.y + region.height / 2
         self._move_to(View(x - view.width / scale / 2, y - view.height / scale / 2, scale, view.width, view.height))
 

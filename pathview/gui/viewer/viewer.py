@@ -21,7 +21,7 @@ from pathview.review.case import ImageRow
 if TYPE_CHECKING:
     from pathview.review.hanging import Protocol
 
-_ROOM_FOR_TEXT = 480
+_ROOM_FOR_TEXT = 400
 """Height of a tile from which all its corner texts fit."""
 
 
@@ -161,7 +161,7 @@ class Viewer(QWidget):
         title = f"{image.title}  ·  prior of {earlier.case.study_date or 'unknown date'}" if prior and earlier else ""
         for tile in self.box.tiles_of(image.id):
             room = tile.height() >= _ROOM_FOR_TEXT or len(self.box.tiles) == 1
-            tile.canvas.corners = corners_of(title or image.title, view.picture, self.corner_texts, room)
+            tile.canvas.corners = corners_of(title or image.title, view.picture, self.corner_texts, room, view.slab)
             tile.canvas.redraw()
 
     @Slot(float, float, object)
@@ -190,6 +190,8 @@ class Viewer(QWidget):
         if per_mm is not None and data.spacing is not None:
             life = scale / data.spacing.column / (per_mm * canvas.devicePixelRatioF())
             words += f"  ·  {life:.2f} × life size"
+        if not self.box.linked and len(self.box.tiles) > 1:
+            words += "  ·  images move apart (Ctrl+L)"
         self._zoom.setText(words)
 
     @Slot()
@@ -251,22 +253,39 @@ class Viewer(QWidget):
         self.slab_wanted.emit(center, thickness, mode, downsample)
 
 
-def corners_of(title: str, data: PictureData | None, all_texts: bool, room: bool) -> Corners:
+def corners_of(
+    title: str, data: PictureData | None, all_texts: bool, room: bool, slab: tuple[int, str] = (1, "")
+) -> Corners:
     """The words of a tile, on the side of the air; ``room``: whether the tile is large enough for all."""
     if data is None:
         return Corners((title,))
     info, captions = data.info, data.captions
-    said = {"PHANTOM, not a patient": info.phantom, "FOR PROCESSING: raw values": info.for_processing}
+    said = {
+        "PHANTOM, not a patient": info.phantom,
+        "FOR PROCESSING: raw values": info.for_processing,
+        "CHECK THE SIDE: the breast lies at the other edge than the file says": data.misplaced,
+    }
     warnings = tuple(words for words, true in said.items() if true)
     top: tuple[str, ...] = (title,)
     if info.frames > 1:
-        top += (f"frame {data.frame + 1} of {info.frames}",)
+        top += (_frame_words(data, slab),)
     bottom: tuple[str, ...] = ()
     if all_texts:
         top += captions.patient if room else captions.patient[:1]
         bottom = captions.technique if room else ()
     bottom = bottom or captions.technique[-1:]  # the pixel size and where it is true
     return Corners(top, bottom, warnings, right=info.chest_wall == "left")
+
+
+def _frame_words(data: PictureData, slab: tuple[int, str]) -> str:
+    """Which frames are seen: one, or those of a slab as :func:`pathview.images.slab.load_slab` takes them."""
+    thickness, mode = slab
+    count = data.info.frames
+    if thickness < 2:
+        return f"frame {data.frame + 1} of {count}"
+    first = max(0, data.frame - thickness // 2)
+    last = min(count, data.frame - thickness // 2 + thickness)
+    return f"frames {first + 1} to {last} of {count}, {mode}"
 
 
 def _tone_words(data: PictureData, canvas: Canvas) -> str:
