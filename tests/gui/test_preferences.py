@@ -193,7 +193,7 @@ def test_that_the_help_shows_keys_and_mouse_as_they_are_set(qtbot, preferences: 
     qtbot.addWidget(owner)
     help_ = KeyboardHelp(owner, preferences)
     words = [label.text() for label in help_.findChildren(QLabel)]
-    assert words[words.index("Fit the image") - 1] == "Ctrl+F"
+    assert words[words.index("Fit each image") - 1] == "Ctrl+F"
     assert "Invert grey" not in words
     assert "left drag changes the window, right drag moves the image, wheel zooms" in words[-1]
     assert help_.height() <= 900
@@ -271,7 +271,7 @@ def test_that_keys_can_be_taken_away_and_given_to_another_action(qtbot, dialog) 
     assert page.set_key("fit", "P") == ""
     page.choose("decide_positive")
     page._reset.click()
-    assert page.said == 'P is already "Fit the image".'
+    assert page.said == 'P is already "Fit each image".'
     page._reset_all.click()
     assert page.value == {}
     assert not page._reset_all.isEnabled()
