@@ -59,7 +59,9 @@ class ImageLoader(QObject):
     associated_loaded = Signal(int, object)
     """Image id and pictures by name: label, macro."""
     failed = Signal(int, object)
-    """Image id and the error."""
+    """Image id and why its picture cannot be shown."""
+    trouble = Signal(object)
+    """The error of anything else; the picture stays."""
 
     def __init__(
         self,
@@ -116,7 +118,7 @@ class ImageLoader(QObject):
             heat = {layer: cases.map(result.id, layer) for layer in result.layers}
             return Maps(image_id, result.id, cases.map(result.id), heat)
 
-        self._jobs.append(self._store.submit(work, self.maps_loaded.emit, lambda e: self.failed.emit(image_id, e)))
+        self._jobs.append(self._store.submit(work, self.maps_loaded.emit, self.trouble.emit))
 
     def count_areas(self, image: ImageRow, probability: ScoreMap) -> None:
         """Find the mask's area at every threshold."""
@@ -183,7 +185,9 @@ class ImageLoader(QObject):
             session = self._handle.get()
             return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
 
-        failed = None if quiet else lambda error: self.failed.emit(image.id, error)
+        failed: Callable[[Exception], None] | None = self.trouble.emit
+        if function in (load_unchanged, check_unchanged):
+            failed = None if quiet else partial(self.failed.emit, image.id)
         job = self._reading.submit(work, done, failed, partial(early, image) if early is not None else None)
         self._jobs.append(job)
         return job

@@ -75,7 +75,8 @@ class ReadingRoom(QObject):
         self.loader.outline_loaded.connect(self._on_outline)
         self.loader.failed.connect(self._on_failed)
         self.tiles = TileFeed(handle, self)
-        self.tiles.failed.connect(self._on_tiles_failed)
+        self.tiles.failed.connect(self.failed)
+        self.loader.trouble.connect(self.failed)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_MEASURE_DELAY_MS)
@@ -337,11 +338,6 @@ class ReadingRoom(QObject):
     def _on_failed(self, image_id: int, error: Exception) -> None:
         self.state = self.state.with_view(image_id, problem=str(error), picture=None)
         self.picture_changed.emit(image_id)
-        self.failed.emit(error)
-
-    @Slot(int, object)
-    def _on_tiles_failed(self, _: int, error: Exception) -> None:
-        """What is on the screen stays there."""
         self.failed.emit(error)
 
     # measuring

@@ -26,8 +26,8 @@ class TileFeed(QObject):
 
     loaded = Signal(int, object)
     """Image id and :class:`pathview.images.tiles.Tiles`."""
-    failed = Signal(int, object)
-    """Image id and the error."""
+    failed = Signal(object)
+    """The error; what is on the screen stays."""
 
     def __init__(self, handle: SessionHandle, parent: QObject | None = None) -> None:
         """Nothing is wanted."""
@@ -76,12 +76,12 @@ class TileFeed(QObject):
                 load_tiles, image.path, session.settings, image.mpp_um, keys, Look(*look), cancel=cancel
             )
 
-        self._runner.submit(work, partial(self._take, image.id), partial(self._fail, image.id))
+        self._runner.submit(work, partial(self._take, image.id), self._fail)
 
     def _take(self, image_id: int, tiles: Tiles) -> None:
         self.loaded.emit(image_id, tiles)
         self._next()
 
-    def _fail(self, image_id: int, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         self._keys = []
-        self.failed.emit(image_id, error)
+        self.failed.emit(error)

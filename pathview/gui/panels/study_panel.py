@@ -58,6 +58,7 @@ class StudyPanel(QWidget):
         layout.addWidget(self._tree, 1)
         self._shown: object = None
         self._tree.currentItemChanged.connect(self._on_current)
+        self._tree.itemClicked.connect(self._on_clicked)
         self.hide()
 
     def show_state(self, state: CaseState) -> None:
@@ -124,7 +125,7 @@ class StudyPanel(QWidget):
             place = place_words(finding, image.info, breast) if image is not None and breast is not None else ""
             area = area_words(finding.area_mm2) if finding.area_mm2 is not None else f"{finding.area_px:,} px"
             words = f"{_INDENT['finding']}{finding.number}:  {area},  {finding.peak:.2f}"
-            item = QTreeWidgetItem([f"{words}  {place}"])
+            item = QTreeWidgetItem([f"{words}  {place.replace(' the chest', '')}"])
             item.setData(0, _PLACE, (image_id, finding.number))
             item.setForeground(0, QColor(self.theme.dim))
             item.setToolTip(0, f"Finding {finding.number}: {area}, largest probability {finding.peak:.2f}. {place}")
@@ -152,4 +153,11 @@ class StudyPanel(QWidget):
         if place[1] is None:
             self.image_chosen.emit(place[0])
         else:
+            self.finding_chosen.emit(*place)
+
+    @Slot(QTreeWidgetItem, int)
+    def _on_clicked(self, item: QTreeWidgetItem, _: int) -> None:
+        """Go there again, also where the row was the current one before."""
+        place = item.data(0, _PLACE)
+        if place is not None and place[1] is not None:
             self.finding_chosen.emit(*place)
