@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -141,15 +142,19 @@ class Fields:
         todo = [square for square in self.squares if square.number not in done]
         counts = {square.number: int(square.tissue.sum()) for square in self.squares}
         watch = Watch(sum(counts.values()), sum(counts[n] for n in counts if n in done), progress, "fields")
-        for square, canvas in ahead(self.read, todo, self.reader.threads):
-            checkpoint(cancel)
-            values = np.full(canvas.scored.shape, np.nan, np.float32)
-            if canvas.scored.any():
-                found = window_values(self._network, canvas, no_progress, cancel)
-                values[canvas.scored] = found[canvas.scored]
-            place = (self._cells.top + square.row, self._cells.left + square.column)
-            table.add((), MapPart(square.number, *place, values))
-            watch.step(counts[square.number])
+        with closing(ahead(self.read, todo, self.reader.threads)) as found:
+            for square, canvas in found:
+                checkpoint(cancel)
+                table.add((), self._scored(square, canvas, cancel))
+                watch.step(counts[square.number])
+
+    def _scored(self, square: Square, canvas: Canvas, cancel: CancelToken) -> MapPart:
+        """The part of the map that a square's fields make."""
+        values = np.full(canvas.scored.shape, np.nan, np.float32)
+        if canvas.scored.any():
+            scores = window_values(self._network, canvas, no_progress, cancel)
+            values[canvas.scored] = scores[canvas.scored]
+        return MapPart(square.number, self._cells.top + square.row, self._cells.left + square.column, values)
 
 
 @dataclass(frozen=True)
@@ -223,10 +228,12 @@ class Outline:
         found: list[Tile] = []
         rows = (*again, *range(first, len(self.tiles.rows)))
         units = [run for row in rows for run in self.runs(row) or [Run(row, ())]]
-        for index, (run, tiles) in enumerate(ahead(self._read_any, units, self._reader.threads)):
-            checkpoint(cancel)
-            scored = self._scored(run, *tiles, band)
-            if run.row >= first:
+        with closing(ahead(self._read_any, units, self._reader.threads)) as read:
+            for index, (run, tiles) in enumerate(read):
+                checkpoint(cancel)
+                scored = self._scored(run, *tiles, band)
+                if run.row < first:
+                    continue
                 found += scored
                 watch.step(len(scored))
                 if index + 1 == len(units) or units[index + 1].row != run.row:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,13 +115,14 @@ def explain_slide(
     canvases = {layer: np.full(shape, np.nan, np.float32) for layer in layers}
     batches = _patch_batches(patches) if outline is None else _outline_batches(outline)
     watch = Watch(len(patches.order) if outline is None else int(outline.wanted.sum()), 0, progress)
-    for origins, pixels, seen in batches:
-        checkpoint(cancel)
-        maps = network.gradcam(as_input(pixels), layers) if len(pixels) else {}
-        for layer, values in maps.items():
-            for (top, left), one in zip(origins, values, strict=True):
-                _lay(canvases[layer], one, top, left, grid, side)
-        watch.step(seen)
+    with closing(batches):
+        for origins, pixels, seen in batches:
+            checkpoint(cancel)
+            maps = network.gradcam(as_input(pixels), layers) if len(pixels) else {}
+            for layer, values in maps.items():
+                for (top, left), one in zip(origins, values, strict=True):
+                    _lay(canvases[layer], one, top, left, grid, side)
+            watch.step(seen)
     place = GridPlace(0, 0, grid.place.cell_width / side, grid.place.cell_height / side)
     return {layer: ScoreMap(relative(values), place, smooth=False) for layer, values in canvases.items()}
 
@@ -129,22 +131,25 @@ _Batch = tuple[list[tuple[int, int]], Pixels8, int]
 """Upper left corners in working pixels, the tiles there, and how many tiles are done with them."""
 
 
-def _patch_batches(patches: Patches) -> Iterator[_Batch]:
+def _patch_batches(patches: Patches) -> Generator[_Batch]:
     cell, columns = patches.reader.grid.cell, patches.wanted.shape[1]
-    for _, tiles in ahead(patches.read, patches.blocks, patches.reader.threads):
-        for start in range(0, len(tiles.numbers), PATCH_BATCH):
-            some = tiles.some(np.s_[start : start + PATCH_BATCH])
-            shown = some.some(some.readable & ~some.glass)
-            origins = [(n // columns * cell.height, n % columns * cell.width) for n in shown.numbers.tolist()]
-            yield origins, shown.pixels, len(some.numbers)
+    with closing(ahead(patches.read, patches.blocks, patches.reader.threads)) as found:
+        for _, tiles in found:
+            for start in range(0, len(tiles.numbers), PATCH_BATCH):
+                some = tiles.some(np.s_[start : start + PATCH_BATCH])
+                shown = some.some(some.readable & ~some.glass)
+                origins = [(n // columns * cell.height, n % columns * cell.width) for n in shown.numbers.tolist()]
+                yield origins, shown.pixels, len(some.numbers)
 
 
-def _outline_batches(outline: Outline) -> Iterator[_Batch]:
+def _outline_batches(outline: Outline) -> Generator[_Batch]:
     runs = [run for row in range(len(outline.tiles.rows)) for run in outline.runs(row)]
-    for run, (pixels, readable) in ahead(outline.read, runs):
-        lefts = [outline.tiles.columns[column] for column in run.columns]
-        origins = [(outline.tiles.rows[run.row], left) for left, whole in zip(lefts, readable, strict=True) if whole]
-        yield origins, pixels[readable], len(run.columns)
+    with closing(ahead(outline.read, runs)) as found:
+        for run, (pixels, readable) in found:
+            lefts = [outline.tiles.columns[column] for column in run.columns]
+            top = outline.tiles.rows[run.row]
+            origins = [(top, left) for left, whole in zip(lefts, readable, strict=True) if whole]
+            yield origins, pixels[readable], len(run.columns)
 
 
 def _lay(canvas: FloatMap, values: FloatMap, top: int, left: int, grid: CellGrid, side: int) -> None:

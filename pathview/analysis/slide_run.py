@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, checked_score
+from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, checked_score
 from pathview.analysis.prepare import equalised
 from pathview.analysis.slide_tiles import TISSUE_SHARE, Block, Bools, CellReader, Pixels8, TissueShares
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
@@ -221,11 +221,12 @@ def run_patches(
     for numbers in todo:
         wanted[numbers] = True
     watch = Watch(len(order), len(order) - int(wanted.sum()), progress)
+    scores = _Scorer(network, size)
     with ThreadPoolExecutor(1, "pathview-slide-network") as pool, closing(_batches(patches, wanted, todo)) as batches:
         running: tuple[Tiles, Future[Scores]] | None = None
         try:
             for tiles in batches:
-                before, running = running, (tiles, pool.submit(_scores, network, tiles))
+                before, running = running, (tiles, pool.submit(scores, tiles))
                 if before is not None:
                     _keep(*before, patches, table, watch)
                 if cancel.is_set():
@@ -251,13 +252,24 @@ def _batches(patches: Patches, wanted: Bools, todo: Iterable[npt.NDArray[np.intp
                 yield joined.some(np.s_[:first])
 
 
-def _scores(network: Network, tiles: Tiles) -> Scores:
-    """The probability of each tile; NaN of glass and what cannot be read, which is not run."""
-    run = tiles.readable & ~tiles.glass
-    scores = np.full(len(run), np.nan, np.float32)
-    if run.any():
-        scores[run] = checked_score(network, as_input(tiles.pixels if run.all() else tiles.pixels[run]))
-    return scores
+class _Scorer:
+    """Runs the network on batches, from one piece of memory that is used again."""
+
+    def __init__(self, network: Network, size: int) -> None:
+        """For batches of at most ``size`` tiles."""
+        spec = network.recipe.input
+        self._network, self._buffer = network, np.empty((size, spec.height, spec.width, 3), np.float32)
+
+    def __call__(self, tiles: Tiles) -> Scores:
+        """The probability of each tile; NaN of glass and what cannot be read, which is not run."""
+        run = tiles.readable & ~tiles.glass
+        scores = np.full(len(run), np.nan, np.float32)
+        if run.any():
+            shown = tiles.pixels if run.all() else tiles.pixels[run]
+            images = self._buffer[: len(shown)]
+            np.divide(shown, np.float32(255), out=images, dtype=np.float32)  # as_input's very numbers
+            scores[run] = checked_score(self._network, images)
+        return scores
 
 
 def _keep(tiles: Tiles, scores: Future[Scores], patches: Patches, table: TileTable, watch: Watch) -> None:

@@ -245,7 +245,7 @@ class CellReader:
             ImageError: the file cannot be read any more.
         """
         cell = self.grid.cell
-        pixels = np.zeros((wanted.shape[0] * cell.height, wanted.shape[1] * cell.width, 3), np.uint8)
+        pixels = np.empty((wanted.shape[0] * cell.height, wanted.shape[1] * cell.width, 3), np.uint8)
         block = Block(pixels, np.zeros(wanted.shape, np.bool_))
         for top in range(0, wanted.shape[0], self._at_once):
             for left in range(0, wanted.shape[1], self._at_once):
@@ -256,6 +256,8 @@ class CellReader:
                         left + int(columns[0]), top + int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
                     )
                     self._into(block, row, column, part)
+        for y, x in np.argwhere(~block.present):
+            pixels[y * cell.height : (y + 1) * cell.height, x * cell.width : (x + 1) * cell.width] = 0
         return block
 
     def _into(self, block: Block, row: int, column: int, part: Region) -> None:

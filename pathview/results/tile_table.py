@@ -1,8 +1,8 @@
 """The tiles of a slide's analysis: one SQLite file a run, written while it goes on and resumed from where it stood.
 
 This is not the case store: all that stands here can be computed again. So a transaction does not wait for the disk
-(WAL, synchronous NORMAL): a program that is ended at any moment loses the transaction under way, a power cut the last
-few, and the file stays whole. No file holds the name of an image.
+(WAL, synchronous NORMAL): a program that is killed loses what it did in the last fifth of a second, a power cut the
+last transactions, and the file stays whole. No file holds the name of an image.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,11 @@ from pathview.results.result import FloatMap, ScoreMap
 TileStatus = Literal["analysed", "glass", "unreadable"]
 _VERSION = 1
 _DIGITS = 16
+EVERY_S = 0.2
+"""Seconds between transactions: what a program that is ended loses at most, beside the batch that it is at."""
 _READ_TIMEOUT_S = 0.5
+_WAL_PAGES = 16_384
+"""Pages of 4 KiB after which what was written is moved into the table itself, which waits for the disk."""
 _SCHEMA = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tiles(id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL UNIQUE, x INTEGER NOT NULL,
@@ -83,13 +88,20 @@ def table_name(image_sha256: str, recipe: str, weights_sha256: str, stride: int 
 class TileTable:
     """The table of one run, open for writing in one thread of one process."""
 
-    def __init__(self, path: Path | None, identity: Mapping[str, Any], resume: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        identity: Mapping[str, Any],
+        resume: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open the table of a run, or begin a new one.
 
         Args:
             path: its file; None: in memory.
             identity: all that decides the numbers; a file of another identity is begun anew.
             resume: whether what is there already is kept.
+            clock: seconds.
 
         Raises:
             NotAnalysable: another process is at the same run.
@@ -98,6 +110,9 @@ class TileTable:
         self.path = path
         self._told = json.dumps(identity, sort_keys=True)
         self._lock: FileLock | None = None
+        self._tiles: list[tuple[Any, ...]] = []
+        self._parts: list[tuple[Any, ...]] = []
+        self._clock, self._written = clock, -EVERY_S
         with failures(path):
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,30 +129,43 @@ class TileTable:
         self._keep({"cells": cells, "fine": fine, "total": plan.total, "finished": False, "facts": dict(facts)})
 
     def add(self, tiles: Iterable[Tile], part: MapPart | None = None) -> None:
-        """Keep finished tiles and a part of the fine map, in one transaction; what had their numbers is replaced."""
-        rows = [(t.number, *_numbers(t.region), t.probability, t.status) for t in tiles]
+        """Keep finished tiles and a part of the fine map; what had their numbers is replaced.
+
+        They are written in one transaction, at once or with what follows within :data:`EVERY_S` seconds.
+        """
+        self._tiles += [(t.number, *_numbers(t.region), t.probability, t.status) for t in tiles]
+        if part is not None:
+            data = zlib.compress(np.ascontiguousarray(part.values, "<f4").tobytes(), 1)
+            self._parts.append((part.number, part.top, part.left, *part.values.shape, data))
+        if self._clock() - self._written >= EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added."""
+        if not self._tiles and not self._parts:
+            return
         with failures(self.path), _transaction(self._connection) as connection:
             insert = "INSERT OR REPLACE INTO tiles(number, x, y, width, height, probability, status) VALUES"
-            connection.executemany(f"{insert} (?, ?, ?, ?, ?, ?, ?)", rows)
-            if part is not None:
-                data = zlib.compress(np.ascontiguousarray(part.values, "<f4").tobytes(), 1)
-                insert = "INSERT OR REPLACE INTO parts(number, top, left, rows, columns, data) VALUES"
-                connection.execute(
-                    f"{insert} (?, ?, ?, ?, ?, ?)", (part.number, part.top, part.left, *part.values.shape, data)
-                )
+            connection.executemany(f"{insert} (?, ?, ?, ?, ?, ?, ?)", self._tiles)
+            insert = "INSERT OR REPLACE INTO parts(number, top, left, rows, columns, data) VALUES"
+            connection.executemany(f"{insert} (?, ?, ?, ?, ?, ?)", self._parts)
+        self._tiles, self._parts, self._written = [], [], self._clock()
 
     def statuses(self) -> dict[int, TileStatus]:
         """The status of each tile that is there, by number."""
+        self.flush()
         with failures(self.path):
             return dict(self._connection.execute("SELECT number, status FROM tiles"))
 
     def parts(self) -> frozenset[int]:
         """Numbers of the parts of the fine map that are there."""
+        self.flush()
         with failures(self.path):
             return frozenset(row[0] for row in self._connection.execute("SELECT number FROM parts"))
 
     def maps(self) -> tuple[ScoreMap | None, ScoreMap | None]:
         """The map of the tiles' cells, and the fine map over it; None where the plan has none."""
+        self.flush()
         with failures(self.path):
             growing = GrowingMap()
             growing.update(self._connection)
@@ -145,12 +173,16 @@ class TileTable:
 
     def finish(self) -> None:
         """Say that all was done."""
+        self.flush()
         self._keep({"finished": True})
 
     def close(self) -> None:
-        """Let the file go; the next one to open it goes on from here."""
+        """Write what is not written yet and let the file go; the next one to open it goes on from here."""
         try:
-            self._connection.close()
+            try:
+                self.flush()
+            finally:
+                self._connection.close()
         finally:
             self._unlock()
 
@@ -236,6 +268,7 @@ def _connected(name: str) -> sqlite3.Connection:
     connection = sqlite3.connect(name, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     return connection
 
 

@@ -132,13 +132,14 @@ def test_that_the_window_sees_the_map_grow(slide: Path, session: Session, monkey
         session.analyse_image(image, AnalyseOptions(), look, After())
     kept = session.slide_progress(image)
     assert kept is not None
-    assert np.isfinite(kept.values).sum() == 8
+    done = int(np.isfinite(kept.values).sum())
+    assert 8 <= done < 16
     session.analyse_image(image, AnalyseOptions(), look, None)
     assert {0, 4, 8, 12, 16} <= set(seen)
     assert session.slide_progress(image) is None
     result = session.cases.case(image.case_id).images[0].result
     assert result is not None
-    assert result.provenance["settings"]["tiles"]["resumed"] == 8
+    assert result.provenance["settings"]["tiles"]["resumed"] == done
     table = session.tile_table(result)
     assert table is not None
     table.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import sqlite3
 from pathlib import Path
@@ -28,7 +29,7 @@ def tile(number: int, probability: float | None = 0.5) -> Tile:
 
 
 def begun(path: Path, fine: Cells | None = None, mark: str = "f") -> TileTable:
-    table = TileTable(path, {"image": path.stem})
+    table = TileTable(path, {"image": path.stem}, clock=itertools.count().__next__)
     table.begin(Plan(CELLS, fine, 6), {"fingerprint": mark})
     return table
 
@@ -61,6 +62,18 @@ def test_that_a_map_grows_with_its_table(tmp_path: Path) -> None:
     assert maps.of("f") is None
     table.close()
     assert partial_map(tmp_path / "a.sqlite") is not None
+
+
+def test_that_transactions_wait_for_each_other_a_moment_at_most(tmp_path: Path) -> None:
+    now = [0.0]
+    path = tmp_path / "a.sqlite"
+    table = TileTable(path, {}, clock=lambda: now[0])
+    for number, (when, written) in enumerate(((0.0, 1), (0.1, 1), (0.15, 1), (0.21, 4), (0.3, 4))):
+        now[0] = when
+        table.add([tile(number)])
+        assert len(read_tiles(path)) == written
+    table.close()
+    assert len(read_tiles(path)) == 5
 
 
 def test_that_the_newest_run_on_an_image_is_shown(tmp_path: Path) -> None:
