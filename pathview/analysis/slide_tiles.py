@@ -164,7 +164,7 @@ def tissue_to_analyse(source: ImageSource, cancel: CancelToken) -> Tissue:
     """
     pixels, size = slide_overview(source, _OVERVIEW_SIDE, cancel), source.info.size
     tissue = tissue_mask(pixels)
-    grey = (pixels == DAMAGED_GRAY).all(axis=2).astype(np.uint8)
+    grey = cv2.inRange(pixels, (DAMAGED_GRAY,) * 3, (DAMAGED_GRAY,) * 3)
     damaged = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     around = cv2.dilate(damaged, np.ones((9, 9), np.uint8)) > 0  # the line across it, and its edges
     place = GridPlace(0, 0, size.width / pixels.shape[1], size.height / pixels.shape[0])

@@ -186,7 +186,7 @@ class ImageLoader(QObject):
             return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
 
         failed: Callable[[Exception], None] | None = self.trouble.emit
-        if function in (load_unchanged, check_unchanged):
+        if function in (load_unchanged, check_unchanged, slab_of):
             failed = None if quiet else partial(self.failed.emit, image.id)
         job = self._reading.submit(work, done, failed, partial(early, image) if early is not None else None)
         self._jobs.append(job)

@@ -19,6 +19,7 @@ from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.images.quick_slide import quick_slide
 from pathview.jobs import Cancelled, Progress, never, no_progress
+from pathview.results import tile_table
 from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import AnalyseOptions, Session
@@ -117,6 +118,7 @@ def test_that_a_corrupt_tile_of_a_file_is_told_and_not_called_negative(
 
 def test_that_the_window_sees_the_map_grow(slide: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slide_run, "PATCH_BATCH", 4)
+    monkeypatch.setattr(tile_table, "EVERY_S", 0.0)
     image = session.cases.case(session.add([slide]).case_ids[0]).images[0]
     seen: list[int] = []
 

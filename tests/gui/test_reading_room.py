@@ -338,7 +338,7 @@ def test_that_what_the_table_says_of_a_place_does_not_depend_on_what_hangs(
     open_folder(qtbot, window, tmp_path / "study")
     with_results(qtbot, window, lambda: keep_result(window, "L MLO"))
     all_hung = [item.text(0) for item in items(window)]
-    assert "6 mm from the chest wall" in all_hung[-1]  # 12 from the edge of the image
+    assert "6 mm from wall" in all_hung[-1]  # 12 from the edge of the image
     qtbot.keyClick(window, KEY.Key_S)
     settled(qtbot, window)
     assert hung_titles(window) == [["R CC", "L CC"]]

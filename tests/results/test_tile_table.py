@@ -142,7 +142,8 @@ def test_that_a_disk_that_refuses_is_told_in_one_sentence(tmp_path: Path) -> Non
         other.execute("DROP TABLE tiles")
     with pytest.raises(StoreError, match="cannot be kept"):
         table.add([tile(0)])
-    table.close()
+    with pytest.raises(StoreError):
+        table.close()
     with pytest.raises(StoreError):
         read_tiles(tmp_path / "nowhere.sqlite")
 

@@ -137,8 +137,9 @@ class Compositor:
         return canvas
 
     def _cut(self, view: View) -> npt.NDArray[np.generic]:
-        cut = warp(_level_for(self.data.levels, view), view)
-        return cut if self.tiled is None else self.tiled.lay_over(cut, view)
+        if self.tiled is not None:
+            return self.tiled.cut(view, self.data.levels[0])
+        return warp(_level_for(self.data.levels, view), view)
 
     def _heated(self, below: Bgra, view: View, overlay: Overlay) -> Bgra:
         heat = overlay.heat

@@ -6,7 +6,7 @@ No Qt here. Tiles are kept turned as the picture hangs; their keys are those of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,29 @@ if TYPE_CHECKING:  # the window starts without OpenSlide
 CACHE_BYTES = 512 * 2**20
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """The tiles of a view laid together."""
+
+    patch: Patch
+    places: Mapping[TileKey, Region]
+    """Where each lies, as shown."""
+    missing: set[TileKey]
+    """Those in whose place something coarser stands."""
+
+    def take(self, key: TileKey, pixels: npt.NDArray[np.uint8]) -> bool:
+        """Put a tile into its place; False where it is a coarser one that would stand in for a missing one."""
+        place = self.places.get(key)
+        if place is None:
+            return not self.missing or key.level <= next(iter(self.missing)).level
+        side = round(self.patch.downsample)
+        x, y = (place.x - self.patch.region.x) // side, (place.y - self.patch.region.y) // side
+        part = self.patch.pixels[y : y + pixels.shape[0], x : x + pixels.shape[1]]
+        part[...] = pixels[: part.shape[0], : part.shape[1]]
+        self.missing.discard(key)
+        return True
+
+
 class TiledPicture:
     """A bounded cache of tiles, and what of it a view shows."""
 
@@ -33,6 +56,7 @@ class TiledPicture:
         self._turn = data.info.turn
         self._cache = TileCache(limit_bytes)
         self._top = top_level(self._size)
+        self._laid: _Laid | None = None
         self.version = 0
         """Another one whenever other tiles are here."""
 
@@ -44,12 +68,16 @@ class TiledPicture:
     def clear(self) -> None:
         """Forget all tiles: they are to look otherwise."""
         self._cache.clear()
+        self._laid = None
         self.version += 1
 
     def add(self, tiles: Mapping[TileKey, npt.NDArray[np.uint8]]) -> None:
         """Take tiles as they are stored."""
         for key, pixels in tiles.items():
-            self._cache.put(key, self._turn.array(pixels))
+            turned = self._turn.array(pixels)
+            self._cache.put(key, turned)
+            if self._laid is not None and not self._laid.take(key, turned):
+                self._laid = None
         self.version += 1
 
     def missing(self, view: View, motion: tuple[float, float] = (0.0, 0.0)) -> list[TileKey]:
@@ -72,19 +100,45 @@ class TiledPicture:
         shown_x, shown_y = self._turn.to_shown(x + 0.5, y + 0.5, self._size)
         return np.asarray(pixels[int(shown_y) - region.y, int(shown_x) - region.x])
 
-    def lay_over(self, cut: npt.NDArray[Any], view: View) -> npt.NDArray[Any]:
-        """The screen's pixels with the finest tiles that are here, coarse ones until then."""
+    def cut(self, view: View, overview: Patch) -> npt.NDArray[Any]:
+        """The screen's pixels, from the finest tiles that are here, coarse ones and the overview until then.
+
+        The tiles are laid together once and kept, so that panning over the same ones is one warp a frame.
+        """
         from pathview.images.tiles import keys_for, level_for_scale
 
         region = self._stored(view)
         rect = (float(region.x), float(region.y), float(region.width), float(region.height))
         level = level_for_scale(view.scale, self._size)
         visible = [key for key in keys_for(rect, view.scale, self._size) if key.level == level]
-        found = dict(one for key in visible if (one := self._cache.best(key, self._top)) is not None)
-        for key in sorted(found, key=lambda key: -key.level):
-            shown = self._turn.region_to_shown(key.region(self._size), self._size)
-            lay(cut, Patch(shown, found[key]), view)
-        return cut
+        if not visible:
+            return warp(overview, view)
+        if self._laid is None or self._laid.places.keys() != set(visible):
+            self._laid = self._lay_together(visible, level, overview)
+        return warp(self._laid.patch, view)
+
+    def _lay_together(self, keys: list[TileKey], level: int, overview: Patch) -> _Laid:
+        """The tiles of one level as one patch."""
+        places = {key: self._turn.region_to_shown(key.region(self._size), self._size) for key in keys}
+        left, top = min(place.x for place in places.values()), min(place.y for place in places.values())
+        right, bottom = max(place.right for place in places.values()), max(place.bottom for place in places.values())
+        whole = Region(left, top, right - left, bottom - top)
+        side = 1 << level
+        screen = View(left, top, 1 / side, -(-whole.width // side), -(-whole.height // side))
+        missing = [key for key in keys if key not in self._cache]
+        if missing:
+            canvas = np.ascontiguousarray(warp(overview, screen))
+            coarse = dict(found for key in missing if (found := self._cache.best(key, self._top)) is not None)
+            for key in sorted(coarse, key=lambda key: -key.level):
+                lay(canvas, Patch(self._turn.region_to_shown(key.region(self._size), self._size), coarse[key]), screen)
+        else:
+            canvas = np.zeros((screen.height, screen.width, 3), np.uint8)
+        laid = _Laid(Patch(Region(left, top, screen.width * side, screen.height * side), canvas), places, set(missing))
+        for key in keys:
+            pixels = self._cache.get(key)
+            if pixels is not None:
+                laid.take(key, pixels)
+        return laid
 
     def _stored(self, view: View) -> Region:
         """What the screen shows, in stored pixels."""
