@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from pathview.geometry import Region
-from pathview.images.render import colors, display_pixels, fitted, heat_tables
+from pathview.images.render import colors, display_pixels, fitted, under_heat
 from pathview.images.source import ImageSource
 from pathview.results.place_labels import apart
 from pathview.results.result import AnalysisResult, ScoreMap, score_words
@@ -89,11 +89,8 @@ def _with_places(picture: Rgb8, result: AnalysisResult, scale: float) -> Rgb8:
 
 def with_heat(base: Canvas, heat: ScoreMap, colormap: str = "inferno") -> Rgb8:
     """The image under a heat map, with a colour bar at its right."""
-    values = on_canvas(heat, base)
-    add, keep = heat_tables(colormap, HEAT_OPACITY)
-    index = (np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)
-    mixed = base.pixels * (keep[index][..., None] / 255.0) + add[index]
-    return with_bar(np.clip(np.rint(mixed), 0, 255).astype(np.uint8), colors(colormap))
+    mixed = under_heat(base.pixels, on_canvas(heat, base), colormap, HEAT_OPACITY)
+    return with_bar(mixed, colors(colormap))
 
 
 def with_bar(picture: Rgb8, table: Rgb8) -> Rgb8:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pathview.geometry import Region
 from pathview.images.cuts import load_cuts
-from pathview.images.render import heat_tables
+from pathview.images.render import under_heat
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.results.result import ScoreMap
 from pathview.review.case import ImageRow
@@ -56,10 +56,7 @@ def heated(pixels: Rgb8, heat: ScoreMap, colormap: str, opacity: float = 0.6) ->
     """A picture uint8 [rows, columns, 3] RGB under a heat map of the same extent."""
     values = np.nan_to_num(heat.values, nan=0.0).astype(np.float32)
     size = (pixels.shape[1], pixels.shape[0])
-    index = np.clip(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR) * 255, 0, 255).astype(np.uint8)
-    add, keep = heat_tables(colormap, opacity)
-    mixed = pixels.astype(np.uint16) * keep[index][..., None] // 255 + add[index]
-    return np.asarray(np.minimum(mixed, 255), np.uint8)
+    return under_heat(pixels, cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), colormap, opacity)
 
 
 def _region_of(score_map: ScoreMap) -> Region:

@@ -32,6 +32,15 @@ def combined(digests: tuple[str, ...]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+def version_of(path: Path) -> tuple[int, int]:
+    """Time of the last change and size: another pair means that what was opened has to be opened anew."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
 def fingerprint(path: Path) -> str:
     """A quick mark of an image's content, in hexadecimal: another one means that the file was replaced.
 

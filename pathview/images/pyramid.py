@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pathview.geometry import Region, Size, SpacingMm, Turn
 from pathview.images.breast import Breast, find_breast
 from pathview.images.captions import Captions, captions_of
+from pathview.images.digest import version_of
 from pathview.images.formats import open_image
 from pathview.images.intensity import GrayScale
 from pathview.images.render import resized
@@ -124,7 +125,7 @@ def load_picture(
             return _whole(source, source.info.frames // 2 if frame is None else frame, progress, cancel)
     finally:
         source.close()
-    return _overview(_source(path, settings, mpp_um, _version(path)), settings, cancel)
+    return _overview(_source(path, settings, mpp_um, version_of(path)), settings, cancel)
 
 
 def is_partial(info: ImageInfo, settings: Settings) -> bool:
@@ -177,7 +178,7 @@ def load_region(
     Raises:
         ImageError: it cannot be decoded.
     """
-    source = _source(path, settings, mpp_um, _version(path))
+    source = _source(path, settings, mpp_um, version_of(path))
     checkpoint(cancel)
     region = region.clipped(source.info.size)
     level = level_for(source.info, downsample)
@@ -215,11 +216,3 @@ def _shown(pixels: npt.NDArray[np.integer], scale: GrayScale | None) -> Shown:
 def _source(path: Path, settings: Settings, mpp_um: float | None, version: tuple[int, int]) -> ImageSource:
     """The opened image, kept for the next region; ``version`` makes a changed file a new entry."""
     return open_image(path, settings, mpp_um)
-
-
-def _version(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)

@@ -67,6 +67,14 @@ def colors(name: str) -> Rgb8:
     return np.ascontiguousarray(cv2.applyColorMap(ramp, COLORMAPS[name])[0, :, ::-1])
 
 
+def under_heat(pixels: Rgb8, heat: npt.NDArray[np.float32], colormap: str, opacity: float) -> Rgb8:
+    """A picture uint8 [rows, columns, 3] RGB under heat of 0..1 [rows, columns]; NaN is none."""
+    add, keep = heat_tables(colormap, opacity)
+    index = (np.clip(np.nan_to_num(heat), 0, 1) * 255).astype(np.uint8)
+    mixed = pixels * (keep[index][..., None] / 255.0) + add[index]
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
 def heat_tables(name: str, opacity: float) -> tuple[Rgb8, npt.NDArray[np.uint8]]:
     """How heat is laid over an image: ``image * keep / 255 + add``, by a heat of 0..255.
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pathview.errors import ImageError
 from pathview.geometry import Region, Size
+from pathview.images.digest import version_of
 from pathview.images.formats import open_image
 from pathview.images.intensity import GrayScale
 from pathview.images.render import resized
@@ -54,7 +55,7 @@ class _Frame:
 class _Key:
     path: Path
     version: tuple[int, int]
-    """Size and time of the last change."""
+    """See :func:`pathview.images.digest.version_of`."""
     frame: int
     downsample: int
 
@@ -125,12 +126,11 @@ def load_slab(
     Raises:
         ImageError: the image cannot be opened or decoded, or is not grey.
     """
-    source = _source(path, settings, _version(path))
+    source = _source(path, settings, version_of(path))
     if source.info.is_color:
         raise ImageError(f"{path.name} is a colour image; frames are combined in grey images only.")
     center = min(max(0, center), source.info.frames - 1)
-    first = max(0, center - max(1, thickness) // 2)
-    last = min(source.info.frames, center - max(1, thickness) // 2 + max(1, thickness)) - 1
+    first, last = frames_of(center, thickness, source.info.frames)
     coarser = _power_of_two(downsample)
     frames = []
     for index in range(first, last + 1):
@@ -142,6 +142,13 @@ def load_slab(
     return Slab(pixels, chosen.scale, center, (first, last), float(coarser))
 
 
+def frames_of(center: int, thickness: int, count: int) -> tuple[int, int]:
+    """First and last frame, 0-based, of a slab of ``thickness`` frames about one of ``count``; less at the ends."""
+    thickness = max(1, thickness)
+    first = center - thickness // 2
+    return max(0, first), min(count, first + thickness) - 1
+
+
 def prepare_cine(path: Path, settings: Settings, downsample: float, progress: ProgressSink, cancel: CancelToken) -> int:
     """Decode all frames once, so that they can be run through without waiting (a job).
 
@@ -151,7 +158,7 @@ def prepare_cine(path: Path, settings: Settings, downsample: float, progress: Pr
     Raises:
         ImageError: see :func:`load_slab`.
     """
-    source = _source(path, settings, _version(path))
+    source = _source(path, settings, version_of(path))
     for index in range(source.info.frames):
         load_slab(path, settings, index, 1, "MIP", downsample, lambda _: None, cancel)
         progress(Progress(index + 1, source.info.frames, "reading frames"))
@@ -232,7 +239,7 @@ def _shown_padding(scale: GrayScale) -> tuple[int, int] | None:
 
 def _frame(source: ImageSource, settings: Settings, index: int, downsample: int) -> _Frame:
     """A frame as shown, coarser by ``downsample``; from the cache where it is there."""
-    key = _Key(source.info.path, _version(source.info.path), index, downsample)
+    key = _Key(source.info.path, version_of(source.info.path), index, downsample)
     kept = CACHE.get(key)
     if kept is not None:
         return kept
@@ -285,11 +292,3 @@ def _power_of_two(downsample: float) -> int:
 def _source(path: Path, settings: Settings, version: tuple[int, int]) -> ImageSource:
     """The opened image, kept for the next slab; ``version`` makes a changed file a new entry."""
     return open_image(path, settings)
-
-
-def _version(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_size, status.st_mtime_ns)

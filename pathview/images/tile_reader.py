@@ -14,6 +14,7 @@ from pathview.errors import ImageError
 from pathview.geometry import Region, Size
 from pathview.images.color_profile import transform_of
 from pathview.images.damage import read_sparing
+from pathview.images.digest import version_of
 from pathview.images.formats import open_image
 from pathview.images.intensity import to_gray8
 from pathview.images.quick_slide import quick_slide
@@ -234,7 +235,7 @@ def reader_of(path: Path, settings: Settings) -> TileReader:
     Raises:
         ImageError: it cannot be opened.
     """
-    key = (path, settings, _version(path))
+    key = (path, settings, version_of(path))
     kept = _READERS.pop(key, None)
     if kept is None:
         kept = TileReader(path, settings)
@@ -247,11 +248,3 @@ def reader_of(path: Path, settings: Settings) -> TileReader:
 
 
 _READERS: OrderedDict[tuple[Path, Settings, tuple[int, int]], TileReader] = OrderedDict()
-
-
-def _version(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)

@@ -182,10 +182,10 @@ def keys_for(
         what the next moves uncover; then what comes into sight along the motion, the nearest first, with its parents.
     """
     level = level_for_scale(scale, size)
-    visible = sorted(_covering(rect, level, size), key=lambda key: _distance(key, rect, size))
+    visible = sorted(covering(rect, level, size), key=lambda key: _distance(key, rect, size))
     found = dict.fromkeys(visible)
     for coarser in range(top_level(size), level, -1):
-        found.update(dict.fromkeys(_covering(rect, coarser, size)))
+        found.update(dict.fromkeys(covering(rect, coarser, size)))
     if motion != (0.0, 0.0):
         found.update(dict.fromkeys(_ahead(rect, level, size, motion)))
     return list(found)
@@ -197,14 +197,14 @@ def _ahead(
     x, y, width, height = rect
     x, width = min(x, x + motion[0]), width + abs(motion[0])
     y, height = min(y, y + motion[1]), height + abs(motion[1])
-    coming = sorted(_covering((x, y, width, height), level, size), key=lambda key: _distance(key, rect, size))
+    coming = sorted(covering((x, y, width, height), level, size), key=lambda key: _distance(key, rect, size))
     for key in coming:
         if level < top_level(size):
             yield key.parent
         yield key
 
 
-def _covering(rect: tuple[float, float, float, float], level: int, size: Size) -> list[TileKey]:
+def covering(rect: tuple[float, float, float, float], level: int, size: Size) -> list[TileKey]:
     """The tiles of a level that a rectangle touches, row by row."""
     side = TILE_PX << level
     x, y, width, height = rect
@@ -293,6 +293,7 @@ __all__ = [
     "TileCache",
     "TileKey",
     "Tiles",
+    "covering",
     "keys_for",
     "level_for_scale",
     "load_tiles",

@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
 from pathview.geometry import Region
+from pathview.gui.dialogs.calibration import true_size_scale
 from pathview.gui.preferences import MouseMap
 from pathview.gui.viewer.canvas import Canvas
 from pathview.gui.viewer.furniture import Corners
@@ -289,7 +290,7 @@ class LightBox(QWidget):
         elif self.mode == "one":
             scale = stand.unit_px
         elif self.mode == "true" and stand.metric and self.pixels_per_mm is not None:
-            scale = self.pixels_per_mm * canvas.devicePixelRatioF()
+            scale = true_size_scale(1.0, self.pixels_per_mm, canvas.devicePixelRatioF())  # a pose counts millimetres
         return stand.home(scale, width)
 
     def next_quadrant(self, by: int) -> None:

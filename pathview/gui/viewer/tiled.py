@@ -60,11 +60,6 @@ class TiledPicture:
         self.version = 0
         """Another one whenever other tiles are here."""
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the tiles."""
-        return self._cache.nbytes
-
     def clear(self) -> None:
         """Forget all tiles: they are to look otherwise."""
         self._cache.clear()
@@ -84,9 +79,7 @@ class TiledPicture:
         """The tiles that a view lacks, the most urgent first; ``motion``: how far it will have moved, shown pixels."""
         from pathview.images.tiles import keys_for
 
-        region = self._stored(view)
-        rect = (float(region.x), float(region.y), float(region.width), float(region.height))
-        return self._cache.missing(keys_for(rect, view.scale, self._size, self._turn_motion(motion)))
+        return self._cache.missing(keys_for(self._rect(view), view.scale, self._size, self._turn_motion(motion)))
 
     def value_at(self, x: int, y: int) -> npt.NDArray[np.uint8] | None:
         """The RGB of a stored pixel as it is shown, where its tile of level 0 is here."""
@@ -105,12 +98,10 @@ class TiledPicture:
 
         The tiles are laid together once and kept, so that panning over the same ones is one warp a frame.
         """
-        from pathview.images.tiles import keys_for, level_for_scale
+        from pathview.images.tiles import covering, level_for_scale
 
-        region = self._stored(view)
-        rect = (float(region.x), float(region.y), float(region.width), float(region.height))
         level = level_for_scale(view.scale, self._size)
-        visible = [key for key in keys_for(rect, view.scale, self._size) if key.level == level]
+        visible = covering(self._rect(view), level, self._size)
         if not visible:
             return warp(overview, view)
         if self._laid is None or self._laid.places.keys() != set(visible):
@@ -140,15 +131,16 @@ class TiledPicture:
                 laid.take(key, pixels)
         return laid
 
-    def _stored(self, view: View) -> Region:
-        """What the screen shows, in stored pixels."""
+    def _rect(self, view: View) -> tuple[float, float, float, float]:
+        """What the screen shows, in stored pixels: x, y, width, height."""
         shown = Region(
             int(np.floor(view.x)),
             int(np.floor(view.y)),
             int(np.ceil(view.width / view.scale)) + 1,
             int(np.ceil(view.height / view.scale)) + 1,
         )
-        return self._turn.region_to_stored(shown, self._size)
+        region = self._turn.region_to_stored(shown, self._size)
+        return float(region.x), float(region.y), float(region.width), float(region.height)
 
     def _turn_motion(self, motion: tuple[float, float]) -> tuple[float, float]:
         x0, y0 = self._turn.to_stored(0.0, 0.0, self._size)

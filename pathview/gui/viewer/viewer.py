@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from pathview.gui.case_state import CaseState, ViewState
+from pathview.gui.dialogs.calibration import true_size_scale
 from pathview.gui.viewer.canvas import Canvas
 from pathview.gui.viewer.cine import CineBar
 from pathview.gui.viewer.furniture import Corners
@@ -188,7 +189,7 @@ class Viewer(QWidget):
         if data.info.magnification is not None:
             words = f"{data.info.magnification * scale:.3g} ×  ·  {words}"
         if per_mm is not None and data.spacing is not None:
-            life = scale / data.spacing.column / (per_mm * canvas.devicePixelRatioF())
+            life = scale / true_size_scale(data.spacing.column, per_mm, canvas.devicePixelRatioF())
             words += f"  ·  {life:.2f} × life size"
         if not self.box.linked and len(self.box.tiles) > 1:
             words += "  ·  images move apart (Ctrl+L)"
@@ -278,14 +279,15 @@ def corners_of(
 
 
 def _frame_words(data: PictureData, slab: tuple[int, str]) -> str:
-    """Which frames are seen: one, or those of a slab as :func:`pathview.images.slab.load_slab` takes them."""
+    """Which frames are seen: one, or those of a slab."""
+    from pathview.images.slab import frames_of
+
     thickness, mode = slab
     count = data.info.frames
     if thickness < 2:
         return f"frame {data.frame + 1} of {count}"
-    first = max(0, data.frame - thickness // 2)
-    last = min(count, data.frame - thickness // 2 + thickness)
-    return f"frames {first + 1} to {last} of {count}, {mode}"
+    first, last = frames_of(data.frame, thickness, count)
+    return f"frames {first + 1} to {last + 1} of {count}, {mode}"
 
 
 def _tone_words(data: PictureData, canvas: Canvas) -> str:
