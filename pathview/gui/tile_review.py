@@ -219,7 +219,7 @@ class TileReview(QObject):
             self._room.follow_answers(image.id, followed)
 
         def failed(error: Exception) -> None:
-            self._gallery.show_answer(image.id, tile, None)
+            self._gallery.show_answer(image.id, tile, self._gallery.standing(image.id, tile))
             self.failed.emit(error)
 
         self._store.submit(work, done, failed)

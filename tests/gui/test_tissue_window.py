@@ -10,6 +10,7 @@ import tifffile
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
+from pathview.errors import StoreError
 from pathview.geometry import GridPlace
 from pathview.gui.tile_layers import chosen_layers, heated
 from pathview.results.result import ScoreMap
@@ -172,6 +173,23 @@ def test_that_tiles_are_answered_by_one_key_each_and_the_map_follows(qtbot, at_m
     QTest.keyClick(at_mosaic.gallery.grid, Qt.Key.Key_U)
     settled(qtbot, at_mosaic)
     assert session.answering.answers_of(at_mosaic.desk.state.active) == ()
+
+
+def test_that_an_answer_that_cannot_be_saved_leaves_the_one_that_stands(qtbot, at_mosaic, monkeypatch) -> None:
+    gallery, first = at_mosaic.gallery, at_mosaic.gallery.current
+    gallery.grid.setFocus()
+    QTest.keyClick(gallery.grid, Qt.Key.Key_P)
+    settled(qtbot, at_mosaic)
+
+    def refuses(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr("pathview.review.answers.Answers.add", refuses)
+    gallery.answered.emit(gallery.image_id, first, "negative")
+    settled(qtbot, at_mosaic)
+    assert at_mosaic.banner.text == "The disk is full."
+    card = gallery.model.cards[gallery.model.row_of(first.tile)]
+    assert (card.value, card.saving) == ("positive", 0)
 
 
 def test_that_given_classes_are_counted_and_a_cell_shows_its_tiles(qtbot, at_mosaic) -> None:

@@ -238,6 +238,11 @@ class GalleryPanel(QWidget):
             card.picture, card.problem = self._pictures.get(tile), pixels is None
             self.model.changed(row)
 
+    def standing(self, image_id: int, tile: Region) -> AnswerValue | None:
+        """The answer on a tile that is on the disk, as far as it is shown; None: none."""
+        row = self.model.row_of(tile) if image_id == self.image_id else None
+        return self.model.cards[row].value if row is not None else None
+
     def show_answer(self, image_id: int, tile: Region, value: AnswerValue | None) -> None:
         """An answer is on the disk (None: it was taken back), or could not be saved and this one stands."""
         row = self.model.row_of(tile) if image_id == self.image_id else None
