@@ -20,6 +20,7 @@ from pathview.review.marks import Marks
 from pathview.review.rows import PROBABILITY
 from pathview.review.study import study_summary
 from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTable
+from pathview.review.worklists import home_of
 
 _RANKS = {"not_sure": 0, "not_analysed": 1, None: 2, "positive": 3, "negative": 4}
 _DECIDED_RANK = 5
@@ -36,8 +37,12 @@ class Store:
         self.answers = Answers(database)
         """What readers said of tiles."""
 
-    def add_case(self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str) -> int:
+    def add_case(
+        self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str, worklist: str | None = None
+    ) -> int:
         """Put images into the case that has this key, made where there is none; the id of their case.
+
+        A new case comes to the worklist of this name; None: to that of its kind.
 
         An image that the store has already stays in its case; what its header says is brought up to date.
         Another file at the same path is another image.
@@ -55,7 +60,8 @@ class Store:
                 _complete(row.case, image)
                 touched.add(row.case_id)
             if new:
-                case_id = _put(session, CaseTable(key=key, title=title, kind=kind), new)
+                home = home_of(session, kind, worklist)
+                case_id = _put(session, CaseTable(key=key, title=title, kind=kind, worklist_id=home.id), new)
                 audit.record(session, actor, "add", case_id, {"images": len(new)})
             else:
                 case_id = known[str(images[0].path), images[0].fingerprint].case_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,12 @@ class CaseTable(Base):
     """Distance of ``position`` from the middle of the not-sure band."""
     flags: Mapped[int] = mapped_column(Integer, default=0)
     decision: Mapped[str | None] = mapped_column(String(20))
+    """The newest of any reader."""
+    worklist_id: Mapped[int] = mapped_column(ForeignKey("worklists.id"))
+    assigned_to: Mapped[str | None] = mapped_column(String(80))
+    """The reader who is to read it; None: anybody."""
+    shuffle: Mapped[int] = mapped_column(Integer, default=lambda: random.getrandbits(31))
+    """A case's place in the random order, drawn once."""
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     images: Mapped[list[ImageTable]] = relationship(back_populates="case", order_by="ImageTable.place")
     decisions: Mapped[list[DecisionTable]] = relationship(order_by="DecisionTable.id")
@@ -70,6 +77,12 @@ class CaseTable(Base):
         Index("ix_cases_uncertain", "rank", "doubt", "id"),
         Index("ix_cases_score", "position", "id"),
         Index("ix_cases_title", "title", "id"),
+        Index("ix_cases_list_uncertain", "worklist_id", "rank", "doubt", "id"),
+        Index("ix_cases_list_score", "worklist_id", "position", "id"),
+        Index("ix_cases_list_title", "worklist_id", "title", "id"),
+        Index("ix_cases_list_date", "worklist_id", "study_date", "id"),
+        Index("ix_cases_list_shuffle", "worklist_id", "shuffle", "id"),
+        Index("ix_cases_list_newest", "worklist_id", "id"),
     )
 
 
@@ -140,6 +153,17 @@ class DecisionTable(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
     value: Mapped[str | None] = mapped_column(String(20))
+    stage: Mapped[str] = mapped_column(String(20), default="final")
+    """One of :data:`pathview.review.modes.STAGES`."""
+    mode: Mapped[str] = mapped_column(String(20), default="assisted")
+    """The worklist's when it was made."""
+    form: Mapped[str] = mapped_column(String(40), default="simple")
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """By field of the form."""
+    reason: Mapped[str] = mapped_column(Text, default="")
+    """Why the first assessment was kept or changed."""
+    seconds: Mapped[float | None] = mapped_column(Float)
+    """How long the case was on the screen."""
     note: Mapped[str] = mapped_column(Text, default="")
     reader: Mapped[str] = mapped_column(String(80), default="")
     context: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -170,10 +194,27 @@ class MarkTable(Base):
     points: Mapped[list[list[float]]] = mapped_column(JSON)
     """Stored level-0 (x, y), see :class:`pathview.results.measurement.Mark`."""
     frame: Mapped[int] = mapped_column(Integer, default=0)
+    rings: Mapped[list[list[list[list[float]]]]] = mapped_column(JSON, default=list)
+    """Of a region of several parts or with holes: a list of parts, each its outline and then its holes."""
+    label: Mapped[str] = mapped_column(String(80), default="")
+    """Name of a label, or empty."""
+    properties: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Words of the reader's own by name, and where a copy was taken from."""
     reader: Mapped[str] = mapped_column(String(80))
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
     removed: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LabelTable(Base):
+    """A name and a colour that marks may have."""
+
+    __tablename__ = "labels"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    color: Mapped[str] = mapped_column(String(7))
+    """As #rrggbb."""
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AnswerTable(Base):

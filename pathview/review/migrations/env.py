@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from pathview.review import reading_tables  # noqa: F401 (its tables belong to the same schema)
 from pathview.review.tables import Base
 
 connection = context.config.attributes["connection"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pathview.review.migrations.append_only import make_append_only
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -101,8 +103,4 @@ def upgrade() -> None:
         sa.Column("app_version", sa.String(20), nullable=False),
     )
     op.create_index("ix_audit_case_id", "audit", ["case_id"])
-    for statement in (
-        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
-        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
-    ):
-        op.execute(statement)
+    make_append_only("audit")

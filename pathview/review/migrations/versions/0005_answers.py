@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pathview.review.migrations.append_only import make_append_only
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -30,8 +32,4 @@ def upgrade() -> None:
         sa.Column("place_count", sa.Integer, nullable=False),
     )
     op.create_index("ix_answers_image_id", "answers", ["image_id"])
-    for event in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER answers_no_{event.lower()} BEFORE {event} ON answers "
-            "BEGIN SELECT RAISE(ABORT, 'answers is append-only'); END"
-        )
+    make_append_only("answers")
