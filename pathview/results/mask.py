@@ -109,7 +109,7 @@ def measure(
     components = tuple(
         component
         for alone in _apart(score_map, threshold)
-        for component in components_of(_parts(alone, mask_region(alone, threshold, size), cancel), threshold)
+        for component in components_of(parts(alone, mask_region(alone, threshold, size), cancel), threshold)
     )
     components = tuple(sorted(components, key=lambda component: -component.area_px))
     area = sum(component.area_px for component in components)
@@ -145,7 +145,7 @@ def area_curve(score_map: ScoreMap, size: Size, cancel: CancelToken | None = Non
     """
     steps = (np.arange(AREA_STEPS + 1) / AREA_STEPS).astype(np.float32)
     counts = np.zeros(AREA_STEPS + 2, np.int64)
-    for part in _parts(score_map, Region.whole(size), cancel):
+    for part in parts(score_map, Region.whole(size), cancel):
         areas = part.areas
         above = part.values >= steps[1]  # nearly all pixels are below: they need no search
         counts[1] += areas[(part.values >= 0) & ~above].sum()
@@ -190,7 +190,7 @@ def row_blocks(region: Region, cancel: CancelToken | None = None) -> Iterator[Re
         yield Region(region.x, y, region.width, min(rows, region.bottom - y))
 
 
-def _parts(score_map: ScoreMap, region: Region, cancel: CancelToken | None) -> Iterator[Part]:
+def parts(score_map: ScoreMap, region: Region, cancel: CancelToken | None) -> Iterator[Part]:
     """What a region shows of a map: pixels block by block where it is smooth, else all its cells."""
     if score_map.smooth:
         for block in row_blocks(region, cancel):

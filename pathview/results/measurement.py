@@ -1,15 +1,13 @@
-"""Rulers, angles and regions that readers draw: their lengths, areas and angles, and the values inside.
+"""What readers draw, measured: lengths, areas and angles, and the values inside.
 
-Points are stored level-0 pixels, origin at the outer corner of the top left pixel, so that pixel (column, row)
-has its centre at (column + 0.5, row + 0.5). Nothing here depends on how an image is turned to be looked at.
+Coordinates are stored level-0 pixels, see :mod:`pathview.results.annotation`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +16,9 @@ from pathview.geometry import Region, Size, SpacingMm
 from pathview.images.intensity import Codes, GrayScale
 from pathview.images.source import SpacingSource
 from pathview.jobs import CancelToken
+from pathview.results.annotation import Mark, MarkKind, Point, chains
 from pathview.results.mask import row_blocks
 
-MarkKind = Literal["ruler", "angle", "ellipse", "polygon"]
-Point = tuple[float, float]
 SpacingWords = Literal["calibrated", "at the detector", "estimated"]
 
 _WORDS: dict[SpacingSource, SpacingWords] = {
@@ -34,41 +31,7 @@ _WORDS: dict[SpacingSource, SpacingWords] = {
 }
 _FINE_MM = 0.01
 """Pixels smaller than this are a microscope's: lengths below a millimetre then read best in µm."""
-_LEAST_AREA_PX = 1e-3
-"""What is less is a line, but for rounding."""
 COLOR_REFUSAL = "no mean or SD: a colour image"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a reader drew on one frame of an image.
-
-    ``points``, stored level-0 (x, y): of a ruler its 2 ends; of an angle 3, the vertex in the middle; of an
-    ellipse 2 opposite corners of the rectangle around it; of a polygon its 3 or more corners in order, its inside
-    by the even-odd rule. While it is drawn there may be fewer.
-    """
-
-    kind: MarkKind
-    points: tuple[Point, ...]
-    id: str = field(default_factory=lambda: str(uuid4()))
-    frame: int = 0
-
-    @property
-    def is_region(self) -> bool:
-        """Whether it has an inside."""
-        return self.kind in ("ellipse", "polygon")
-
-    @property
-    def measurable(self) -> bool:
-        """Whether there is anything to measure: points enough, and a length, two arms or an area."""
-        points = self.points
-        if not all(math.isfinite(value) for point in points for value in point):
-            return False
-        if self.kind == "ruler":
-            return len(points) == 2 and points[0] != points[1]
-        if self.kind == "angle":
-            return len(points) == 3 and points[1] not in (points[0], points[2])
-        return len(points) >= (2 if self.kind == "ellipse" else 3) and area_px(self) > _LEAST_AREA_PX
 
 
 @dataclass(frozen=True)
@@ -80,6 +43,9 @@ class Measured:
     length_mm: float | None = None
     area_mm2: float | None = None
     area_px: float | None = None
+    perimeter_mm: float | None = None
+    perimeter_px: float | None = None
+    """Of all outlines, those of holes too; in pixels only where they are square."""
     angle_deg: float | None = None
     refused: str | None = None
     """Why there is no measure: one sentence for the reader."""
@@ -120,7 +86,7 @@ def refusal(kind: MarkKind, spacing: SpacingMm | None, name: str = "The image") 
 def measure_mark(
     mark: Mark, spacing: SpacingMm | None, source: SpacingSource | None, name: str = "The image"
 ) -> Measured:
-    """Length, angle or area of a mark.
+    """Place, length, angle, or area and perimeter of a mark.
 
     Args:
         mark: in stored pixels; one that is not ``measurable`` has no lines.
@@ -130,6 +96,9 @@ def measure_mark(
     """
     if not mark.measurable:
         return Measured(())
+    if mark.kind == "point":
+        ((x, y),) = mark.points
+        return Measured((f"x {x:.1f}  y {y:.1f}",))
     if mark.kind == "angle":
         degrees = _angle(mark.points, spacing)
         return Measured((f"{degrees:.1f}°",), angle_deg=degrees)
@@ -140,11 +109,24 @@ def measure_mark(
         (x0, y0), (x1, y1) = mark.points
         length = math.hypot((x1 - x0) * spacing.column, (y1 - y0) * spacing.row)
         return Measured((f"{length_words(length, spacing)} {words}",), length_mm=length)
-    pixels = area_px(mark)
+    pixels = mark.area_px
     if spacing is None:
-        return Measured((f"area {pixels:,.0f} px",), area_px=pixels)
+        around = _perimeter(mark, 1.0, 1.0)
+        return Measured((f"area {pixels:,.0f} px",), area_px=pixels, perimeter_px=around)
     area = pixels * spacing.pixel_area_mm2
-    return Measured((f"area {area_words(area, spacing)} {words}",), area_mm2=area, area_px=pixels)
+    return Measured(
+        (f"area {area_words(area, spacing)} {words}",),
+        area_mm2=area,
+        area_px=pixels,
+        perimeter_mm=_perimeter(mark, spacing.column, spacing.row),
+        perimeter_px=_perimeter(mark, 1.0, 1.0) if spacing.column == spacing.row else None,
+    )
+
+
+def _perimeter(mark: Mark, column: float, row: float) -> float:
+    """Length of the lines around a mark, of pixels this wide and high."""
+    steps = [np.diff(np.array(chain), axis=0) for chain in chains(mark)]
+    return float(sum(np.hypot(step[:, 0] * column, step[:, 1] * row).sum() for step in steps))
 
 
 def length_words(millimetres: float, spacing: SpacingMm) -> str:
@@ -171,21 +153,13 @@ def number_words(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def area_px(mark: Mark) -> float:
-    """Area inside an ellipse or polygon in level-0 pixels; 0 of others."""
-    if mark.kind == "ellipse":
-        (x0, y0), (x1, y1) = mark.points
-        return math.pi / 4 * abs((x1 - x0) * (y1 - y0))
-    return _even_odd_area(np.array(mark.points)) if mark.kind == "polygon" else 0.0
-
-
 def region_stats(
     mark: Mark, codes: Codes, scale: GrayScale, first: int = 0, cancel: CancelToken | None = None
 ) -> RegionStats:
     """Mean, standard deviation, extremes and number of the values inside a region.
 
     Args:
-        mark: an ellipse or a polygon in stored pixels; what lies beyond the image is left out.
+        mark: one with an inside, in stored pixels; what lies beyond the image is left out.
         codes: of any integer type, [rows, columns], level 0 as stored. Colour images have no values.
         scale: how codes become values after the modality step; its padding is left out.
         first: what to add to ``codes`` to have stored codes: the scale's lowest for the pixels of a picture.
@@ -219,10 +193,32 @@ def _stats(counts: npt.NDArray[np.int64], scale: GrayScale) -> RegionStats:
     return RegionStats(n, mean, sd, float(values.min()), float(values.max()))
 
 
-def inside_of(mark: Mark, region: Region) -> npt.NDArray[np.bool_]:
-    """Whether each pixel's centre lies inside an ellipse or polygon: bool [rows, columns] of a region.
+def point_value(mark: Mark, codes: Codes, scale: GrayScale, first: int = 0) -> float | None:
+    """The value after the modality step of the pixel that a point lies in.
 
-    A centre on the line itself counts as inside at a polygon's left and top, and everywhere at an ellipse's.
+    Args:
+        mark: a point in stored pixels.
+        codes: as in :func:`region_stats`.
+        scale: as in :func:`region_stats`.
+        first: as in :func:`region_stats`.
+
+    Returns:
+        None beyond the image, on padding, and on a colour image.
+    """
+    ((x, y),) = mark.points
+    column, row = math.floor(x), math.floor(y)
+    if codes.ndim != 2 or not (0 <= row < codes.shape[0] and 0 <= column < codes.shape[1]):
+        return None
+    code = int(codes[row, column]) + first
+    if scale.padding is not None and scale.padding[0] <= code <= scale.padding[1]:
+        return None
+    return float(scale.values(np.array(code)))
+
+
+def inside_of(mark: Mark, region: Region) -> npt.NDArray[np.bool_]:
+    """Whether each pixel's centre lies inside a mark: bool [rows, columns] of a region.
+
+    A centre on the line itself counts as inside at left and top sides, and everywhere at an ellipse's.
     """
     y = np.arange(region.y, region.bottom) + 0.5
     if mark.kind == "ellipse":
@@ -232,57 +228,25 @@ def inside_of(mark: Mark, region: Region) -> npt.NDArray[np.bool_]:
         down = ((2 * y - y0 - y1) / (y1 - y0)) ** 2
         return np.asarray(across[None, :] + down[:, None] <= 1)
     # A side that crosses a row's middle turns inside to outside, or back, for all centres to its right.
-    points = np.array(mark.points)
-    rows, _, at = _crossings(points, y)
-    columns = np.clip(np.ceil(at - 0.5) - region.x, 0, region.width).astype(np.intp)
     turns = np.zeros((region.height, region.width + 1), np.uint8)
-    np.bitwise_xor.at(turns, (rows, columns), 1)
+    for chain in chains(mark):
+        rows, at = _crossings(np.array(chain), y)
+        columns = np.clip(np.ceil(at - 0.5) - region.x, 0, region.width).astype(np.intp)
+        np.bitwise_xor.at(turns, (rows, columns), 1)
     return np.asarray(np.bitwise_xor.accumulate(turns, axis=1)[:, :-1].astype(bool))
 
 
-def _crossings(
-    points: npt.NDArray[Any], y: npt.NDArray[Any]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Where a polygon's sides cross heights: indices of the heights and of the sides, and x, one entry a crossing."""
-    ends = np.roll(points, -1, axis=0)
-    heights, sides = np.nonzero((points[:, 1] <= y[:, None]) != (ends[:, 1] <= y[:, None]))
-    (x0, y0), (x1, y1) = points[sides].T, ends[sides].T
-    return heights, sides, x0 + (y[heights] - y0) / (y1 - y0) * (x1 - x0)
-
-
-def _even_odd_area(points: npt.NDArray[Any]) -> float:
-    """Area [px²] inside a polygon by the even-odd rule, exact also where its sides cross.
-
-    Between the heights of neighbouring corners and crossings no two sides meet, so widths change linearly and
-    each slab's area is its height times its width at half height.
-    """
-    heights = np.unique(np.concatenate([points[:, 1], _meeting_heights(points)]))
-    middles = (heights[1:] + heights[:-1]) / 2
-    rows, sides, at = _crossings(points, middles)
-    x = np.full((len(middles), len(points)), np.inf)
-    x[rows, sides] = at
-    x.sort(axis=1)
-    signs = np.where(np.arange(len(points)) % 2 == 0, -1.0, 1.0)
-    widths = np.where(np.isinf(x), 0.0, x * signs).sum(axis=1)
-    return max(0.0, float(np.diff(heights) @ widths))
-
-
-def _meeting_heights(points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Heights at which two sides cross."""
-    along = np.roll(points, -1, axis=0) - points
-    between = points[None, :, :] - points[:, None, :]
-    cross = along[:, None, 0] * along[None, :, 1] - along[:, None, 1] * along[None, :, 0]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        first = (between[..., 0] * along[None, :, 1] - between[..., 1] * along[None, :, 0]) / cross
-        second = (between[..., 0] * along[:, None, 1] - between[..., 1] * along[:, None, 0]) / cross
-    meet = (cross != 0) & (first > 0) & (first < 1) & (second > 0) & (second < 1)
-    rows, _ = np.nonzero(meet)
-    return np.asarray(points[rows, 1] + first[meet] * along[rows, 1])
+def _crossings(chain: npt.NDArray[Any], y: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Where a closed line's sides cross heights: indices of the heights, and x, one entry a crossing."""
+    starts, ends = chain[:-1], chain[1:]
+    heights, sides = np.nonzero((starts[:, 1] <= y[:, None]) != (ends[:, 1] <= y[:, None]))
+    (x0, y0), (x1, y1) = starts[sides].T, ends[sides].T
+    return heights, x0 + (y[heights] - y0) / (y1 - y0) * (x1 - x0)
 
 
 def _around(mark: Mark, size: Size) -> Region:
     """The pixels that a mark can touch, cut to the image."""
-    xs, ys = zip(*mark.points, strict=True)
+    xs, ys = zip(*mark.corners, strict=True)
     left, top = math.floor(min(xs)), math.floor(min(ys))
     return Region(left, top, math.ceil(max(xs)) - left, math.ceil(max(ys)) - top).clipped(size)
 

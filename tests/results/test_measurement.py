@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from pathview.geometry import Region, SpacingMm
 from pathview.images.intensity import GrayScale, Lut
 from pathview.jobs import Cancelled
-from pathview.results.measurement import (
-    Mark,
-    RegionStats,
-    area_px,
-    inside_of,
-    measure_mark,
-    refusal,
-    region_stats,
-    spacing_words,
-)
+from pathview.results.annotation import Mark
+from pathview.results.measurement import RegionStats, inside_of, measure_mark, refusal, region_stats, spacing_words
 
 OBLONG = SpacingMm(row=0.2, column=0.1)
 FINE = SpacingMm.from_mpp(0.25)
@@ -119,13 +111,13 @@ def test_that_units_are_no_finer_than_the_pixels(mark: Mark, spacing: SpacingMm,
     ],
 )
 def test_that_areas_are_exact_also_where_sides_cross(mark: Mark, area: float) -> None:
-    assert area_px(mark) == pytest.approx(area)
+    assert mark.area_px == pytest.approx(area)
 
 
 def test_that_the_area_of_a_star_agrees_with_its_pixels() -> None:
     fine = polygon(*((x * 20, y * 20) for x, y in STAR))
     counted = inside_of(fine, Region(0, 0, 2000, 2000)).sum() / 400
-    assert area_px(polygon(*STAR)) == pytest.approx(counted, rel=1e-3)
+    assert polygon(*STAR).area_px == pytest.approx(counted, rel=1e-3)
     assert not inside_of(polygon(*STAR), Region(49, 49, 2, 2)).any()  # crossed twice: outside
 
 

@@ -1,0 +1,227 @@
+"""Changes of marks with an inside: brush, eraser, merge, split, smooth, simplify.
+
+All are pure: a mark goes in, another comes out, with the same id, label and properties where it is the same thing
+changed. Lengths are stored level-0 pixels. What comes out lies on a grid of 1/16 pixel
+(:data:`pathview.results.annotation_shapes.GRID_PX`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import numpy as np
+import shapely
+import shapely.ops
+
+from pathview.errors import AnnotationError
+from pathview.results.annotation import Mark, Point
+from pathview.results.annotation_shapes import GRID_PX, Coordinates, inside, polygons_in, region_or_none, with_shape
+
+BRUSH_TOLERANCE = 0.02
+"""How far the outline of a stroke may lie from a true one, in radii of the brush."""
+AREA_KEPT = 0.02
+"""Smoothing changes the area inside each outline and each hole by no more than this share of it."""
+_ROUNDNESS = 8
+_SOFTER = 4
+"""How often a radius that is too large for an outline is halved."""
+
+
+def stroke(path: Sequence[Point], radius: float) -> shapely.Geometry:
+    """What a round brush covers on its way.
+
+    Args:
+        path: the pointer's places, one or more.
+        radius: of the brush.
+
+    Raises:
+        AnnotationError: there is no place, or no radius.
+    """
+    if not path or not radius > 0:
+        raise AnnotationError("A brush needs a place and a radius.")
+    places = _placed(path)
+    line = shapely.LineString(places) if len(places) > 1 else shapely.Point(places[0])
+    tolerance = BRUSH_TOLERANCE * radius
+    covered = shapely.simplify(line, tolerance / 2).buffer(radius, quad_segs=_ROUNDNESS)
+    return shapely.simplify(covered, tolerance / 2)
+
+
+def painted(mark: Mark | None, path: Sequence[Point], radius: float) -> Mark:
+    """A mark with a brush stroke added; None: a new region, of frame 0 and without a label.
+
+    Raises:
+        AnnotationError: the mark has no inside, or there is no stroke.
+    """
+    covered = stroke(path, radius)
+    if mark is None:
+        return with_shape(Mark("region", ()), covered)
+    before = inside(mark)
+    # What is covered already stays as it is, to the corner.
+    if before.covers(covered):
+        return mark
+    return region_or_none(mark, shapely.union(before, covered, grid_size=GRID_PX)) or mark
+
+
+def erased(mark: Mark, path: Sequence[Point], radius: float) -> Mark | None:
+    """A mark without what a brush stroke covers; the same mark where that is nothing of it.
+
+    Returns:
+        None where nothing is left: the mark is to be removed.
+
+    Raises:
+        AnnotationError: the mark has no inside, or there is no stroke.
+    """
+    covered, before = stroke(path, radius), inside(mark)
+    if not before.intersects(covered):
+        return mark
+    return region_or_none(mark, shapely.difference(before, covered, grid_size=GRID_PX))
+
+
+def merged(marks: Sequence[Mark]) -> Mark:
+    """All that lies inside any of several marks, as the first of them; the others are to be removed.
+
+    Raises:
+        AnnotationError: there are fewer than two, they are on different frames, or one has no inside.
+    """
+    if len(marks) < 2:
+        raise AnnotationError("Choose two or more outlines to merge.")
+    if len({mark.frame for mark in marks}) > 1:
+        raise AnnotationError("Outlines on different frames cannot be merged.")
+    return with_shape(marks[0], shapely.union_all([inside(mark) for mark in marks], grid_size=GRID_PX))
+
+
+def split(mark: Mark, line: Sequence[Point]) -> tuple[Mark, ...]:
+    """A mark cut along a line: the largest piece, with all that the line leaves whole, keeps its id.
+
+    Args:
+        mark: with an inside.
+        line: two or more points; it has to enter and to leave.
+
+    Returns:
+        Two or more, the one with the mark's own id first; the others are new, with its label and properties.
+
+    Raises:
+        AnnotationError: the mark has no inside, or the line does not cross it.
+    """
+    whole, fresh = [], []
+    cut = shapely.LineString(_placed(line)) if len(line) > 1 else shapely.LineString()
+    for polygon in polygons_in(inside(mark)):
+        pieces = polygons_in(shapely.ops.split(polygon, cut)) if cut.crosses(polygon) else [polygon]
+        if len(pieces) == 1:
+            whole.append(polygon)
+        fresh += pieces if len(pieces) > 1 else []
+    if not fresh:
+        raise AnnotationError("The line does not cross the outline from side to side, so nothing was split.")
+    fresh.sort(key=lambda piece: -piece.area)
+    first = with_shape(mark, shapely.MultiPolygon([*whole, fresh[0]]))
+    return first, *(_another(mark, piece) for piece in fresh[1:])
+
+
+def separated(mark: Mark) -> tuple[Mark, ...]:
+    """Each part of a region as a mark of its own, the largest with the id of the whole.
+
+    Raises:
+        AnnotationError: the mark has no inside, or is of one part.
+    """
+    parts = sorted(polygons_in(inside(mark)), key=lambda part: -part.area)
+    if len(parts) < 2:
+        raise AnnotationError("The outline is of one part only.")
+    return with_shape(mark, parts[0]), *(_another(mark, part) for part in parts[1:])
+
+
+def _another(mark: Mark, shape: shapely.Geometry) -> Mark:
+    return replace(with_shape(mark, shape), id=str(uuid4()))
+
+
+def filled(mark: Mark) -> Mark:
+    """A mark without its holes.
+
+    Raises:
+        AnnotationError: it has no inside.
+    """
+    return with_shape(mark, shapely.union_all([shapely.Polygon(part.exterior) for part in polygons_in(inside(mark))]))
+
+
+def simplified(mark: Mark, tolerance: float) -> Mark:
+    """A mark with fewer corners (Douglas and Peucker's way); parts and holes stay, however small.
+
+    Args:
+        mark: with an inside.
+        tolerance: how far an outline may move; half of it, and so on, where outlines would cross otherwise.
+
+    Raises:
+        AnnotationError: it has no inside.
+    """
+    before = inside(mark)
+    for halving in range(_SOFTER + 1):
+        parts = [
+            shapely.Polygon(*_simpler([part.exterior, *part.interiors], tolerance / 2**halving))
+            for part in polygons_in(before)
+        ]
+        shape = shapely.MultiPolygon(parts)
+        if shape.is_valid:
+            return with_shape(mark, shape)
+    return with_shape(mark, before)
+
+
+def _simpler(rings: list[shapely.LinearRing], tolerance: float) -> tuple[Coordinates, list[Coordinates]]:
+    """Outline and holes; as lines from and to their first corner, so that none is further away than it may be."""
+    before = [shapely.get_coordinates(ring) for ring in rings]
+    lines = shapely.simplify([shapely.LineString(ring) for ring in before], tolerance, preserve_topology=False)
+    after = [shapely.get_coordinates(line) for line in lines]
+    kept = [new if len(new) > 3 else old for old, new in zip(before, after, strict=True)]
+    return kept[0], kept[1:]
+
+
+def simplified_line(points: Sequence[Point], tolerance: float) -> tuple[Point, ...]:
+    """A line drawn by hand with fewer points, the first and the last among them.
+
+    Args:
+        points: two or more, else they are given back.
+        tolerance: how far the line may move.
+    """
+    if len(points) < 3:
+        return tuple(points)
+    line = shapely.simplify(shapely.LineString(points), tolerance, preserve_topology=False)
+    return tuple((x, y) for x, y in shapely.get_coordinates(line).tolist())
+
+
+def smoothed(mark: Mark, radius: float) -> Mark:
+    """A mark with rounded outlines: what is narrower than the radius is gone, outwards and inwards.
+
+    The area inside each outline and each hole stays within 2 % (:data:`AREA_KEPT`), and none of them goes, falls
+    apart or joins another: where the radius is too large for that, a smaller one is taken, down to a sixteenth; what
+    is smaller still stays as it is.
+
+    Args:
+        mark: with an inside.
+        radius: of the round that runs along the outline.
+
+    Raises:
+        AnnotationError: it has no inside, or there is no radius.
+    """
+    if not radius > 0:
+        raise AnnotationError("Smoothing needs a radius.")
+    parts = []
+    for polygon in polygons_in(inside(mark)):
+        holes = [_rounded(shapely.Polygon(hole), radius) for hole in polygon.interiors]
+        parts.append(_rounded(shapely.Polygon(polygon.exterior), radius).difference(shapely.union_all(holes)))
+    return with_shape(mark, shapely.union_all(parts))
+
+
+def _rounded(outline: shapely.Polygon, radius: float) -> shapely.Polygon:
+    for halving in range(_SOFTER + 1):
+        r = radius / 2**halving
+        shape = outline.buffer(r).buffer(-2 * r).buffer(r)
+        for _ in range(3):  # grown or shrunk until it holds what the outline held
+            shape = shape.buffer((outline.area - shape.area) / shape.length) if shape.length else shape
+        kept = abs(shape.area - outline.area) <= AREA_KEPT * outline.area
+        if kept and isinstance(shape, shapely.Polygon) and not shape.interiors:
+            return shapely.simplify(shape, r * BRUSH_TOLERANCE)
+    return outline
+
+
+def _placed(points: Sequence[Point]) -> Coordinates:
+    """Points on the grid, float64 [n, 2]."""
+    return np.asarray(np.round(np.array(points, float) / GRID_PX) * GRID_PX)
