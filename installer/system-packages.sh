@@ -6,7 +6,7 @@ set -eu
 window="libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxkbcommon-x11-0
  libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
  libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core"
-peers="dcmtk dicom3tools xvfb"
+peers="dcmtk dicom3tools xvfb postgresql"
 
 command -v apt-get >/dev/null 2>&1 || exit 0
 command -v dpkg-query >/dev/null 2>&1 || exit 0

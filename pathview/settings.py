@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,14 @@ def user_data_dir() -> Path:
     """Where the user's store and models live; ``PATHVIEW_HOME`` moves it (tests, shared stations)."""
     override = os.environ.get("PATHVIEW_HOME")
     return Path(override) if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+
+
+def login_name() -> str:
+    """Who is logged in, where nobody said who reads."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "reader"
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,19 @@ class Settings:
     runtime: str = field(default_factory=lambda: os.environ.get("PATHVIEW_RUNTIME") or "auto")
     """What computes scores: one of :data:`pathview.models.runtimes.RUNTIMES`; ``PATHVIEW_RUNTIME`` names another."""
 
+    store: str = field(default_factory=lambda: os.environ.get("PATHVIEW_STORE", ""), repr=False)
+    """The case store that is used when none is named: a file, or the address of a PostgreSQL database
+    (``postgresql://NAME:PASSWORD@HOST/DATABASE``); empty: a file in the user's folder. ``PATHVIEW_STORE`` sets it."""
+
     cancel_grace_s: float = 1.0
     """How long a cancelled child may take to reach a checkpoint before it is ended and restarted."""
 
     @property
-    def store_path(self) -> Path:
-        """The case store that is used when none is named."""
-        return self.data_dir / "cases.sqlite"
+    def store_place(self) -> Path | str:
+        """The case store that is used when none is named: a file's path, or an address."""
+        if "://" in self.store:
+            return self.store
+        return Path(self.store) if self.store else self.data_dir / "cases.sqlite"
 
     @property
     def slides_dir(self) -> Path:
@@ -80,6 +95,11 @@ class Settings:
     def hanging_dirs(self) -> tuple[Path, ...]:
         """Folders of hanging protocols, the bundled ones first."""
         return (self.resources / "hanging", self.data_dir / "hanging")
+
+    @property
+    def form_dirs(self) -> tuple[Path, ...]:
+        """Folders of assessment forms, the bundled ones first."""
+        return (self.resources / "forms", self.data_dir / "forms")
 
     @property
     def model_dirs(self) -> tuple[Path, ...]:

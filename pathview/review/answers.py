@@ -65,10 +65,13 @@ class Answers:
             row.weights_sha256 = before.weights_sha256
             return _kept(session, row, "withdraw_answer", {"withdrawn": before.id, "value": before.value})
 
-    def of_image(self, image_id: int) -> tuple[Answer, ...]:
-        """The answers that stand on an image, the oldest first."""
+    def of_image(self, image_id: int, reader: str | None = None) -> tuple[Answer, ...]:
+        """The answers that stand on an image, the oldest first; ``reader``: as if only they had answered."""
+        statement = select(AnswerTable).where(AnswerTable.image_id == image_id)
+        if reader is not None:
+            statement = statement.where(AnswerTable.reader == reader)
         with self._db.reading() as session:
-            return standing(_answers(session, select(AnswerTable).where(AnswerTable.image_id == image_id)))
+            return standing(_answers(session, statement))
 
     def of_case(self, case_id: int) -> Mapping[int, tuple[Answer, ...]]:
         """The answers that stand on each image of a case, by the image's id; images without one are left out."""

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pathview.review.tables import Base, UtcDateTime
+from pathview.review.base import Sealed, UtcDateTime
 
 
-class ReaderTable(Base):
+class ReaderTable(Sealed):
     """A person who reads; known by name alone."""
 
     __tablename__ = "readers"
@@ -20,7 +20,7 @@ class ReaderTable(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class WorklistTable(Base):
+class WorklistTable(Sealed):
     """A list of cases that are read in one mode and by one form; every case is in exactly one."""
 
     __tablename__ = "worklists"
@@ -37,7 +37,7 @@ class WorklistTable(Base):
     """Since when the reading has ended: all is shown, nothing is decided any more."""
 
 
-class ReadingTable(Base):
+class ReadingTable(Sealed):
     """How far one reader is with one case; what they decided stands in the decisions, this is for lists."""
 
     __tablename__ = "readings"
@@ -48,6 +48,9 @@ class ReadingTable(Base):
     """For the first time."""
     locked: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the first assessment was locked, before anything of the model was shown."""
+    revealed: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the model's result was first shown to this reader; where that was before ``locked``, they did not read
+    without it."""
     decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the newest final decision was made; None after it was withdrawn."""
     first: Mapped[str | None] = mapped_column(String(20))
@@ -62,7 +65,7 @@ class ReadingTable(Base):
     )
 
 
-class DraftTable(Base):
+class DraftTable(Sealed):
     """What a reader has begun to fill in and not decided yet; replaced as they go on."""
 
     __tablename__ = "drafts"
@@ -74,7 +77,7 @@ class DraftTable(Base):
     __table_args__ = (UniqueConstraint("case_id", "reader"),)
 
 
-class TruthTable(Base):
+class TruthTable(Sealed):
     """What a case turned out to be; never changed, the newest row stands."""
 
     __tablename__ = "truths"
@@ -88,7 +91,7 @@ class TruthTable(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class SavedViewTable(Base):
+class SavedViewTable(Sealed):
     """Filters, search and order of a worklist under a name."""
 
     __tablename__ = "saved_views"

@@ -35,16 +35,21 @@ def case_row(case: CaseTable, images: int) -> CaseRow:
         decision=cast("Any", case.decision),
         created=case.created,
         study_date=case.study_date,
+        worklist_id=case.worklist_id,
+        mode=cast("Any", case.worklist.mode),
+        assigned_to=case.assigned_to,
+        ran=case.label is not None,
     )
 
 
 def image_row(image: ImageTable, with_layers: bool = True) -> ImageRow:
     """An image with its newest result; the names of heat maps cost a query."""
-    result = _result_row(image.results[-1], with_layers) if image.results else None
+    result = result_row(image.results[-1], with_layers) if image.results else None
     return ImageRow(image.id, image.case_id, Path(image.path), image.info, image.mpp_um, result, image.fingerprint)
 
 
-def _result_row(row: ResultTable, with_layers: bool) -> ResultRow:
+def result_row(row: ResultTable, with_layers: bool = True) -> ResultRow:
+    """A result as a record; the names of heat maps cost a query."""
     return ResultRow(
         id=row.id,
         image_id=row.image_id,
@@ -79,7 +84,21 @@ def _layers(row: ResultTable) -> tuple[str, ...]:
 
 def decision_row(row: DecisionTable) -> DecisionRow:
     """A decision as it was made."""
-    return DecisionRow(row.id, row.case_id, cast("Any", row.value), row.note, row.reader, row.created, row.context)
+    return DecisionRow(
+        id=row.id,
+        case_id=row.case_id,
+        value=cast("Any", row.value),
+        note=row.note,
+        reader=row.reader,
+        created=row.created,
+        context=row.context,
+        stage=cast("Any", row.stage),
+        mode=cast("Any", row.mode),
+        form=row.form,
+        answers=row.answers,
+        reason=row.reason,
+        seconds=row.seconds,
+    )
 
 
 def not_analysed(outcome: NotAnalysed) -> ResultTable:

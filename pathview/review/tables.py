@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
-    DateTime,
     Float,
     ForeignKey,
     Index,
@@ -16,49 +16,56 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pathview.review.base import Base, Sealed, UtcDateTime
+from pathview.review.reading_tables import WorklistTable
+
+LIST_ORDERS = {
+    "uncertain": ("rank", "doubt"),
+    "score": ("position",),
+    "title": ("title",),
+    "date": ("study_date",),
+    "shuffle": ("shuffle",),
+    "newest": (),
+}
+"""Columns that worklists are sorted by, before ``id``."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """UTC in and UTC out: SQLite itself forgets the zone."""
+def _order_indexes() -> Iterator[Index]:
+    """An index for each order of the worklist.
 
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Drop the zone after turning to UTC."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Put the zone back."""
-        return value.replace(tzinfo=UTC) if value is not None else None
+    In SQLite each also holds what lists are filtered by, so that a page is one walk over one index, in whatever
+    order, however it is filtered and however deep it lies. PostgreSQL keeps entries short, and joins and sorts well.
+    """
+    listed = ("worklist_id", "state", "label", "kind", "assigned_to", "seen", "words")
+    for name, columns in LIST_ORDERS.items():
+        yield Index(f"ix_cases_{name}", *columns, "id", *listed).ddl_if(dialect="sqlite")
+        if columns:
+            yield Index(f"ix_cases_{name}", *columns, "id").ddl_if(dialect="postgresql")
 
 
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-
-class CaseTable(Base):
+class CaseTable(Sealed):
     """A study, a slide, a mosaic or a single image."""
 
     __tablename__ = "cases"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    key: Mapped[str] = mapped_column(String(200), unique=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
     title: Mapped[str] = mapped_column(String(300))
     kind: Mapped[str] = mapped_column(String(20))
     patient_key: Mapped[str | None] = mapped_column(String(80), index=True)
     study_date: Mapped[str | None] = mapped_column(String(10))
     """ISO, for the order of priors."""
     state: Mapped[str] = mapped_column(String(20), default="new")
+    """new, analysed, decided or arbitration: of all readers together, see :mod:`pathview.review.summarising`."""
     label: Mapped[str | None] = mapped_column(String(20))
     score: Mapped[float | None] = mapped_column(Float)
     position: Mapped[float | None] = mapped_column(Float)
     rank: Mapped[int] = mapped_column(Integer, default=1)
-    """Order of the worklist: not sure, not analysed, new, positive, negative, decided."""
+    """Order of the worklist by label: not sure, not analysed, new, positive, negative."""
     doubt: Mapped[float] = mapped_column(Float, default=1.0)
     """Distance of ``position`` from the middle of the not-sure band."""
     flags: Mapped[int] = mapped_column(Integer, default=0)
@@ -69,24 +76,19 @@ class CaseTable(Base):
     """The reader who is to read it; None: anybody."""
     shuffle: Mapped[int] = mapped_column(Integer, default=lambda: random.getrandbits(31))
     """A case's place in the random order, drawn once."""
+    seen: Mapped[str] = mapped_column(Text, default="")
+    """How far which reader is, see :mod:`pathview.review.listed`."""
+    words: Mapped[str] = mapped_column(Text, default="")
+    """What a search looks in: title, patient's key and date of the study, casefolded, a line each."""
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     images: Mapped[list[ImageTable]] = relationship(back_populates="case", order_by="ImageTable.place")
     decisions: Mapped[list[DecisionTable]] = relationship(order_by="DecisionTable.id")
+    worklist: Mapped[WorklistTable] = relationship()
 
-    __table_args__ = (
-        Index("ix_cases_uncertain", "rank", "doubt", "id"),
-        Index("ix_cases_score", "position", "id"),
-        Index("ix_cases_title", "title", "id"),
-        Index("ix_cases_list_uncertain", "worklist_id", "rank", "doubt", "id"),
-        Index("ix_cases_list_score", "worklist_id", "position", "id"),
-        Index("ix_cases_list_title", "worklist_id", "title", "id"),
-        Index("ix_cases_list_date", "worklist_id", "study_date", "id"),
-        Index("ix_cases_list_shuffle", "worklist_id", "shuffle", "id"),
-        Index("ix_cases_list_newest", "worklist_id", "id"),
-    )
+    __table_args__ = tuple(_order_indexes())
 
 
-class ImageTable(Base):
+class ImageTable(Sealed):
     """An image of a case: where it lies and what its header said."""
 
     __tablename__ = "images"
@@ -104,7 +106,7 @@ class ImageTable(Base):
     results: Mapped[list[ResultTable]] = relationship(order_by="ResultTable.id")
 
 
-class ResultTable(Base):
+class ResultTable(Sealed):
     """One analysis of one image; never changed, a new analysis is a new row."""
 
     __tablename__ = "results"
@@ -130,7 +132,7 @@ class ResultTable(Base):
     maps: Mapped[list[MapTable]] = relationship(order_by="MapTable.id")
 
 
-class MapTable(Base):
+class MapTable(Sealed):
     """A probability or heat map of a result, apart so that lists never load it."""
 
     __tablename__ = "maps"
@@ -146,7 +148,7 @@ class MapTable(Base):
     """zlib over little-endian float32."""
 
 
-class DecisionTable(Base):
+class DecisionTable(Sealed):
     """What a reader decided; never changed, an undo is a new row without a value."""
 
     __tablename__ = "decisions"
@@ -168,6 +170,16 @@ class DecisionTable(Base):
     reader: Mapped[str] = mapped_column(String(80), default="")
     context: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    __table_args__ = (
+        Index(
+            "ux_decisions_first",
+            "case_id",
+            "reader",
+            unique=True,
+            sqlite_where=text("stage = 'first'"),
+            postgresql_where=text("stage = 'first'"),
+        ),
+    )
 
 
 class AuditTable(Base):
@@ -175,15 +187,19 @@ class AuditTable(Base):
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    """A sequence without gaps from 1."""
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     actor: Mapped[str] = mapped_column(String(80))
     action: Mapped[str] = mapped_column(String(40))
     case_id: Mapped[int | None] = mapped_column(Integer, index=True)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     app_version: Mapped[str] = mapped_column(String(20))
+    previous: Mapped[str] = mapped_column(String(64))
+    """The hash of the row before, see :mod:`pathview.review.audit`."""
+    hash: Mapped[str] = mapped_column(String(64))
 
 
-class MarkTable(Base):
+class MarkTable(Sealed):
     """A ruler, angle or region that a reader drew; moved in place, removed by a time, never deleted."""
 
     __tablename__ = "marks"
@@ -206,7 +222,7 @@ class MarkTable(Base):
     removed: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class LabelTable(Base):
+class LabelTable(Sealed):
     """A name and a colour that marks may have."""
 
     __tablename__ = "labels"
@@ -217,7 +233,7 @@ class LabelTable(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class AnswerTable(Base):
+class AnswerTable(Sealed):
     """What a reader said of one tile; never changed, a later answer is a new row, one taken back has no value."""
 
     __tablename__ = "answers"

@@ -9,7 +9,6 @@ import pytest
 
 from pathview.results.result import NotAnalysed
 from pathview.review.case import ImageRow, NewImage, ResultRow
-from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.review.study import DISAGREE, RULE, counting, study_rows, study_summary
 from tests.review.test_store import a_result
@@ -140,12 +139,11 @@ def test_that_a_slide_has_no_breasts() -> None:
     assert counting([slide]) == (slide,)
 
 
-def test_that_the_worklist_counts_the_disagreement(tmp_path: Path) -> None:
-    store = Store(Database(tmp_path / "cases.sqlite"))
+def test_that_the_worklist_counts_the_disagreement(store: Store) -> None:
     infos = [{"kind": "mammogram", "laterality": "R", "view": view} for view in ("CC", "MLO")]
     infos.append({"kind": "mammogram", "laterality": "R", "view": "CC", "modifiers": ["magnification"]})
     images = [NewImage(Path(f"/data/{n}.dcm"), info) for n, info in enumerate(infos)]
-    case_id = store.add_case("study a", "a", "mammogram", images, "r")
+    case_id = store.add_case("study a", "a", "mammogram", images, "r", "Tissue")  # a list that shows the model
     numbers = [image.id for image in store.case(case_id).images]
     store.save_result(numbers[0], a_result(0.1, flags=0), "r")
     store.save_result(numbers[2], NotAnalysed("It is magnified.", "tiny"), "r")
@@ -155,5 +153,4 @@ def test_that_the_worklist_counts_the_disagreement(tmp_path: Path) -> None:
     store.save_result(numbers[1], a_result(80.0, flags=2), "r")
     case = store.case(case_id).case
     assert (case.label, case.flags, case.score) == ("positive", 3, 80.0)
-    assert store.worklist()[0].flags == 3
-    store.close()
+    assert store.worklists.row(case_id, "r").flags == 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from pathview.review import reading_tables  # noqa: F401 (its tables belong to the same schema)
-from pathview.review.tables import Base
+from pathview.review import reading_tables, tables  # noqa: F401 (their tables are the schema)
+from pathview.review.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
