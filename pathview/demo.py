@@ -28,6 +28,8 @@ PRIOR = "phantom mammograms 2024"
 TISSUE = "phantom tissue"
 TRUTH = "truth"
 FINDINGS = "findings-by-visit.json"
+SAMPLES = "Samples"
+"""The worklist of phantoms: nobody's judgement is at stake there, so the model is shown."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, p
     from pathview.export.files import outcome_json, write_files
     from pathview.export.report import ReportEntry, write_report
 
-    added = session.add(cases)
+    added = session.add(cases, worklist=SAMPLES)
     images = [image for case_id in added.case_ids for image in session.cases.case(case_id).images]
     entries, lines = [], []
     for index, image in enumerate(images):

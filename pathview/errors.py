@@ -27,12 +27,24 @@ class HangingError(PathViewError):
     """A hanging protocol that is missing or wrong."""
 
 
+class FormError(PathViewError):
+    """An assessment form that is missing or wrong, or that is not filled in as it must be."""
+
+
+class ReadingError(PathViewError):
+    """What the reading protocol does not allow: to see the model's result too early, to lock twice, and the like."""
+
+
 class ModelError(PathViewError):
     """Weights that are missing, damaged, swapped or of another network."""
 
 
 class DataError(PathViewError):
     """A data set that cannot be trained or evaluated on as it stands."""
+
+
+class AnnotationError(PathViewError):
+    """An annotation that cannot be read, or not be changed in this way."""
 
 
 class StoreError(PathViewError):

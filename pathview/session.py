@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pathview.analysis.pipeline import AnalysisRequest, analyse_path, explain_path, explain_tile
 from pathview.compute.engine import Engine, JobFailed
 from pathview.errors import ImageError, NotAnalysable, PathViewError, StoreError, WorkerDied
-from pathview.images.digest import fingerprint, require_unchanged
-from pathview.images.formats import SUFFIXES, images_at, open_image
+from pathview.images.digest import require_unchanged
+from pathview.images.formats import open_image
 from pathview.images.source import ImageInfo
-from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress, part_of
+from pathview.jobs import CancelToken, ProgressSink, checkpoint, never, no_progress, part_of
 from pathview.models.catalogue import Catalogue, Model, require_weights
 from pathview.results.result import NotAnalysed, Outcome, ResultKept, ScoreMap
 from pathview.results.tile_files import GrowingMaps, table_of
-from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, ImageRow, NewImage, ResultRow
-from pathview.review.grouping import Group, grouped, without_copies
-from pathview.settings import Settings
+from pathview.review.case import DecisionRow, DecisionValue, ImageRow, ResultRow
+from pathview.review.csv_import import Imported, import_csv
+from pathview.review.intake import Added, Intake, Studies, studies
+from pathview.review.reading import Assessment
+from pathview.review.veil import ResultHidden
+from pathview.settings import Settings, login_name
 from pathview.training.answering import Answering
 
 if TYPE_CHECKING:
+    from pathview.review.protocol import ReadingProtocol
     from pathview.review.store import Store
 
 log = logging.getLogger(__name__)
@@ -53,28 +55,12 @@ class WindowRequest:
     """What the window is to open with."""
 
     paths: tuple[Path, ...] = ()
-    store: Path | None = None
+    store: Path | str | None = None
+    """A file, or the address of a PostgreSQL database; None: the user's own."""
     analyse: bool = False
     """Whether to analyse what was not analysed yet."""
-
-
-@dataclass(frozen=True)
-class Added:
-    """What came of adding paths."""
-
-    case_ids: tuple[int, ...]
-    """In the order of the paths; cases that were there already count too."""
-    problems: tuple[str, ...]
-    """One sentence for each path that could not be opened, each copy that was left out, and the like."""
-
-
-@dataclass(frozen=True)
-class Studies:
-    """What paths hold, sorted into studies."""
-
-    groups: tuple[Group, ...]
-    problems: tuple[str, ...]
-    """One sentence for each path that could not be opened."""
+    worklist: str | None = None
+    """Name of the list that the paths come to; None: that of their kind."""
 
 
 @dataclass
@@ -87,7 +73,7 @@ class Session:
     opener: Engine
     """Opens images; apart from ``engine`` in the window, so that looking never waits for an analysis."""
     store: Store | None = None
-    reader: str = field(default_factory=lambda: _user_name())
+    reader: str = field(default_factory=login_name)
 
     def __post_init__(self) -> None:
         """Nothing grows yet."""
@@ -108,6 +94,17 @@ class Session:
         if self.store is None:
             raise StoreError("No case store is open.")
         return self.store
+
+    @property
+    def protocol(self) -> ReadingProtocol:
+        """What this reader gets to see of cases, and how they decide.
+
+        Raises:
+            StoreError: this session has no store.
+        """
+        from pathview.review.protocol import ReadingProtocol  # a short command starts without the store's libraries
+
+        return ReadingProtocol(self.cases, self.reader, self.settings)
 
     def info(self, path: Path, mpp_um: float | None = None) -> ImageInfo:
         """What an image is."""
@@ -155,16 +152,31 @@ class Session:
         except PathViewError as error:
             return NotAnalysed(str(error), name)
 
-    def analyse_and_keep(self, path: Path, options: AnalyseOptions, progress: ProgressSink = no_progress) -> Outcome:
-        """Analyse one image, and keep image and outcome where this session has a store."""
+    def analyse_and_keep(
+        self,
+        path: Path,
+        options: AnalyseOptions,
+        progress: ProgressSink = no_progress,
+        reveal: bool = False,
+        worklist: str | None = None,
+    ) -> Outcome | ResultHidden:
+        """Analyse one image, and keep image and outcome where this session has a store.
+
+        What the reading protocol hides from this reader is not given back, unless ``reveal`` asks for it; then that
+        stands in the audit trail, and the reading counts as unblinded. ``worklist``: see :meth:`add`.
+        """
         if self.store is None:
             return self.analyse_path(path, options, progress)
-        added = self.add([path])
+        added = self.add([path], worklist=worklist)
         images = [image for case_id in added.case_ids for image in self.store.case(case_id).images]
         image = next((image for image in reversed(images) if image.path == path.absolute()), None)
         if image is None:
             return NotAnalysed(added.problems[-1], options.recipe or "")
-        return self.analyse_image(image, options, progress, None)
+        outcome = self.analyse_image(image, options, progress, None)
+        if not reveal:
+            return self.protocol.outcome(image.case_id, outcome)
+        self.protocol.reveal(image.case_id, "asked for with the analysis")
+        return outcome
 
     def model_folder(self, name: str) -> Path:
         """The folder of a model's weights, by name or path.
@@ -191,79 +203,31 @@ class Session:
         return model
 
     def add(
-        self, paths: Iterable[Path], progress: ProgressSink = no_progress, cancel: CancelToken | None = None
+        self,
+        paths: Iterable[Path],
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+        worklist: str | None = None,
     ) -> Added:
-        """Put images into the store: a patient's DICOM study, a slide, a mosaic or a single image is one case each.
+        """Put images into the store, see :meth:`pathview.review.intake.Intake.add`.
 
-        An image that cannot be opened becomes a case that is not analysed, with the reason, so that it is
-        never silently missing; a file that is no image at all is only reported.
+        ``worklist``: name of the list that new cases come to; None: that of their kind.
         """
-        files, problems = expand(paths)
-        case_ids: list[int] = []
-        for _, folder in groupby(enumerate(files), key=lambda step: step[1].parent):
-            images: list[NewImage] = []
-            for index, path in folder:
-                checkpoint(cancel or never())
-                progress(Progress(index, len(files), "opening"))
-                images += self._described(path, problems)
-            case_ids += self._keep(images, problems)
-        return Added(tuple(dict.fromkeys(case_ids)), tuple(dict.fromkeys(problems)))
+        return Intake(self.cases, self.info, self.reader, worklist).add(paths, progress, cancel)
+
+    def import_csv(
+        self,
+        path: Path,
+        worklist: str | None = None,
+        progress: ProgressSink = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Imported:
+        """Put the images of a table into the store, see :func:`pathview.review.csv_import.import_csv`."""
+        return import_csv(path, self.cases, self.info, self.reader, worklist, progress, cancel)
 
     def studies(self, paths: Iterable[Path], progress: ProgressSink = no_progress) -> Studies:
         """What :meth:`add` would make cases of, without a store."""
-        files, problems = expand(paths)
-        images: list[NewImage] = []
-        for index, path in enumerate(files):
-            progress(Progress(index, len(files), "opening"))
-            images += self._described(path, problems)
-        return Studies(tuple(grouped(images)), tuple(problems))
-
-    def priors(self, case_id: int) -> tuple[CaseRow, ...]:
-        """See :meth:`pathview.review.store.Store.priors`."""
-        return self.cases.priors(case_id)
-
-    def _described(self, path: Path, problems: list[str]) -> list[NewImage]:
-        """The image at a path, also one that cannot be read; none where it is no image at all."""
-        mark = fingerprint(path)
-        try:
-            return [NewImage(path, self.info(path).as_json(), mark)]
-        except PathViewError as error:
-            problems.append(str(error))
-            if path.suffix.lower() in SUFFIXES or path.is_dir():
-                return [NewImage(path, {"kind": "unreadable", "reason": str(error)}, mark)]
-            return []
-
-    def _keep(self, images: list[NewImage], problems: list[str]) -> list[int]:
-        """Put one folder's images into the store, each once."""
-        case_ids = []
-        for group in grouped(images):
-            key, case = self._home(group)
-            if group.several_patients or key != group.key:
-                problems.append(group.mixed)
-            known = [NewImage(row.path, row.info, row.fingerprint) for row in case.images] if case else []
-            kept, copies = without_copies(group.images, known)
-            problems += copies
-            if kept:
-                case_ids.append(self.cases.add_case(key, group.title, kept[0].info["kind"], kept, self.reader))
-                self._keep_reasons(case_ids[-1], kept)
-            elif case:
-                case_ids.append(case.case.id)
-        return case_ids
-
-    def _home(self, group: Group) -> tuple[str, CaseDetail | None]:
-        """The key of a group's case, and the case where the store has it; never one of another patient."""
-        case = self.cases.find(group.key)
-        if case is None or None in (group.patient_key, case.patient_key) or group.patient_key == case.patient_key:
-            return group.key, case
-        key = f"{group.key} of {group.patient_key}"
-        return key, self.cases.find(key)
-
-    def _keep_reasons(self, case_id: int, images: list[NewImage]) -> None:
-        """Save why images cannot be read, as their results."""
-        reasons = {image.path: image.info["reason"] for image in images if image.info["kind"] == "unreadable"}
-        for row in self.cases.case(case_id).images if reasons else ():
-            if row.path in reasons and row.result is None:
-                self.cases.save_result(row.id, NotAnalysed(reasons[row.path], ""), self.reader)
+        return studies(paths, self.info, progress)
 
     def analyse_cases(
         self,
@@ -271,9 +235,11 @@ class Session:
         options: AnalyseOptions,
         progress: ProgressSink = no_progress,
         cancel: CancelToken | None = None,
-        on_saved: Callable[[int, Outcome], None] = lambda _, __: None,
+        on_saved: Callable[[int, Outcome | ResultHidden], None] = lambda _, __: None,
     ) -> None:
         """Analyse all images of cases, saving each outcome before the next one starts.
+
+        ``on_saved`` is told of each, but not what the reading protocol hides from this reader.
 
         Raises:
             Cancelled: what was finished until then is saved.
@@ -283,7 +249,7 @@ class Session:
             checkpoint(cancel or never())
             label = f"{image.title}, image {index + 1} of {len(images)}" if len(images) > 1 else image.title
             outcome = self.analyse_image(image, options, part_of(progress, index, len(images), label), cancel)
-            on_saved(image.case_id, outcome)
+            on_saved(image.case_id, self.protocol.outcome(image.case_id, outcome))
 
     def analyse_image(
         self, image: ImageRow, options: AnalyseOptions, progress: ProgressSink, cancel: CancelToken | None
@@ -343,19 +309,27 @@ class Session:
         """The map so far of a slide whose analysis goes on or was interrupted, NaN where it has not been: no result.
 
         Cheap enough for each second. None where there is no such analysis, or it is finished: its result has the map.
+        None too where the model is hidden from this reader.
         """
-        return self._growing.of(image.fingerprint)
+        return self._growing.of(image.fingerprint) if self.protocol.sight(image.case_id).model else None
 
     def tile_table(self, result: ResultRow) -> Path | None:
-        """The tile table of a slide's result, see :mod:`pathview.results.tile_files`; None: there is none any more."""
+        """The tile table of a slide's result, see :mod:`pathview.results.tile_files`; None: there is none any more.
+
+        Raises:
+            ReadingError: the model is hidden from this reader.
+        """
+        self.protocol.require_result(result.id)
         return table_of(self.settings.slides_dir, result.provenance.get("settings", {}))
 
     def _explaining(self, image: ImageRow, layer: str | None) -> AnalysisRequest:
         """The request of an image's newest result, to explain it.
 
         Raises:
-            PathViewError: the image or its model has gone, or the model was replaced since.
+            PathViewError: the image or its model has gone, the model was replaced since, or it is hidden from this
+                reader.
         """
+        self.protocol.require_model(image.case_id)
         result = image.result
         if result is None or result.status != "analysed":
             raise NotAnalysable(f"{image.title} has no result to explain; analyse it first.")
@@ -372,15 +346,19 @@ class Session:
     def decide(
         self, case_id: int, value: DecisionValue | None, note: str = "", context: Mapping[str, Any] | None = None
     ) -> DecisionRow:
-        """Record a decision (None withdraws the last one); committed when this returns."""
-        return self.cases.decide(
-            case_id, value, note, self.reader, {**_results_of(self.cases.case(case_id)), **(context or {})}
-        )
+        """Say a value alone of a case (None takes back this reader's decision); committed when this returns.
+
+        Raises:
+            ReadingError: the reading protocol does not allow it.
+        """
+        if value is None:
+            return self.protocol.withdraw(case_id, note)
+        return self.protocol.assess(case_id, Assessment(value=value, note=note), context)
 
     @property
     def answering(self) -> Answering:
         """What readers say of tiles, and what follows."""
-        return Answering(self.cases, self.catalogue, self.opener, self.settings, self.reader)
+        return Answering(self.protocol, self.cases, self.catalogue, self.opener, self.settings)
 
     def close(self) -> None:
         """Let engine and store go."""
@@ -401,37 +379,7 @@ def read_info(
         source.close()
 
 
-def expand(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Images at or below paths or named by a DICOMDIR, and a sentence for each path or named image without one."""
-    files: list[Path] = []
-    problems: list[str] = []
-    for path in paths:
-        try:
-            found, told = images_at(path)
-        except ImageError as error:
-            problems.append(str(error))
-            continue
-        except OSError as error:
-            problems.append(f"{path.name} cannot be read: {error.strerror or 'input/output error'}.")
-            continue
-        files += found
-        problems += told
-    return list(dict.fromkeys(file.absolute() for file in files)), problems
-
-
 def _told(bug: JobFailed) -> str:
     """A bug in a job: where it was goes to the log, the rest of a sentence to the user."""
     log.error("a job failed: %s\n%s", bug, bug.trace)
     return f"PathView has a bug here ({bug}); please report what its log says."
-
-
-def _results_of(case: CaseDetail) -> dict[str, Any]:
-    """Which results a decision was made on."""
-    return {"results": [image.result.id for image in case.images if image.result is not None]}
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "reader"

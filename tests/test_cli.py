@@ -16,6 +16,7 @@ from pathview import cli
 from pathview.session import WindowRequest
 from pathview.settings import Settings
 from pathview.training.start import NoImageNet
+from tests.lists import make_assisted
 from tests.makers import (
     breast_pixels,
     tiny_cascade_recipe,
@@ -185,6 +186,7 @@ def test_that_models_are_listed_shown_and_verified(run) -> None:
 def test_that_cases_are_kept_listed_shown_and_decided(run, mammogram: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
     assert run("cases", "list", "--store", store).code == 1
+    make_assisted(store)
     run("analyse", mammogram, "--store", store)
     (case,) = run("cases", "list", "--store", store).lines
     assert case["state"] == "analysed"
@@ -221,7 +223,7 @@ def test_that_the_program_itself_ends_in_a_sentence_not_a_traceback(tmp_path: Pa
 
 
 def test_that_no_name_or_id_of_a_patient_is_written_anywhere(run, mammogram: Path, tmp_path: Path, home: Path) -> None:
-    store = tmp_path / "s.sqlite"
+    store = make_assisted(tmp_path / "s.sqlite")
     result = run("analyse", mammogram, "--store", store, "--out", tmp_path / "o", "--explain", "pool3")
     everything = (result.text + result.err).encode()
     for folder in (tmp_path / "o", home):

@@ -11,6 +11,7 @@ import pytest
 
 from pathview import cli
 from pathview.settings import Settings
+from tests.lists import make_assisted
 from tests.makers import breast_pixels, write_dicom, write_patch_folder
 
 
@@ -33,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str], tiny_models: Settings):
 @pytest.fixture
 def store(run, tmp_path: Path) -> Path:
     """Case 1 and 2 are mosaics, case 3 a mammogram."""
-    path = tmp_path / "cases.sqlite"
+    path = make_assisted(tmp_path / "cases.sqlite")
     folders = [write_patch_folder(tmp_path / name, patient=f"{name}_idx5") for name in ("9001", "9002")]
     mammogram = write_dicom(tmp_path / "m.dcm", breast_pixels(300, 220), ImagerPixelSpacing=[0.1, 0.1])
     assert run("analyse", *folders, mammogram, "--store", path).code == 0

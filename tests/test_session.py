@@ -15,15 +15,17 @@ from pathview.jobs import Cancelled, no_progress
 from pathview.results.result import ResultKept
 from pathview.review.database import Database
 from pathview.review.store import Store
+from pathview.review.worklist_query import WorklistQuery
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
+from tests.lists import assisted
 from tests.makers import breast_pixels, write_dicom, write_patch_folder
 
 
 @pytest.fixture
 def session(tiny_models: Settings, tmp_path: Path):
     engine = LocalEngine()
-    found = Session(tiny_models, engine, engine, Store(Database(tmp_path / "cases.sqlite")), reader="r")
+    found = Session(tiny_models, engine, engine, assisted(Store(Database(tmp_path / "cases.sqlite"))), reader="r")
     yield found
     found.close()
 
@@ -93,7 +95,7 @@ def test_that_cancelled_adding_keeps_the_folders_that_were_read(session: Session
     stop = threading.Event()
     with pytest.raises(Cancelled):
         session.add([tmp_path / "a", tmp_path / "b"], lambda step: stop.set() if step.done == 2 else None, stop)
-    assert [row.title for row in session.cases.worklist()] == ["a"]
+    assert [row.title for row in session.cases.worklists.page(WorklistQuery(), "r")] == ["a"]
 
 
 def test_that_a_bug_while_opening_names_the_file_and_not_a_type_alone(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pathview.review.case import NewImage
 from pathview.review.database import Database
 from pathview.review.grouping import grouped, without_copies
 from pathview.review.store import Store
+from pathview.review.tables import CaseTable
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
 from tests.makers import breast_pixels, write_dicom
@@ -82,7 +82,7 @@ def test_that_one_study_number_of_two_patients_is_two_cases(session: Session, tm
         case = session.cases.case(case_id)
         assert {image.info["patient_key"] for image in case.images} == {case.patient_key}
     assert set(session.add([folder]).case_ids) == set(added.case_ids)
-    assert session.cases.count() == 2
+    assert sum(session.cases.worklists.sizes().values()) == 2
 
 
 def test_that_another_patients_study_that_comes_later_never_joins(session: Session, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_that_priors_are_the_same_patients_earlier_studies(session: Session, tmp
     later = visit("later", "1.5", "20250101")
     visit("other", "1.6", "20200101", patient="B")
     nobody = visit("nobody", "1.7", "20200101", patient=None)
-    assert [row.id for row in session.priors(current)] == [newer, oldest, undated]
-    assert [row.study_date for row in session.priors(current)] == ["2022-01-01", "2019-01-01", None]
-    assert [row.images for row in session.priors(current)] == [4, 4, 4]
-    assert [row.id for row in session.priors(later)] == [current, newer, oldest, undated]
-    assert session.priors(nobody) == ()
+    assert [row.id for row in session.protocol.priors(current)] == [newer, oldest, undated]
+    assert [row.study_date for row in session.protocol.priors(current)] == ["2022-01-01", "2019-01-01", None]
+    assert [row.images for row in session.protocol.priors(current)] == [4, 4, 4]
+    assert [row.id for row in session.protocol.priors(later)] == [current, newer, oldest, undated]
+    assert session.protocol.priors(nobody) == ()
 
 
 def test_that_five_hundred_images_are_sorted_into_their_studies(tmp_path: Path) -> None:
@@ -189,18 +189,12 @@ def test_that_five_hundred_images_are_sorted_into_their_studies(tmp_path: Path) 
 def test_that_an_older_store_learns_dates_when_its_images_are_added_again(session: Session, tmp_path: Path) -> None:
     paths = a_study(tmp_path / "visit")
     (case_id,) = session.add(paths).case_ids
-    session.close()
-    with sqlite3.connect(tmp_path / "cases.sqlite") as connection:  # as it was before studies
-        connection.execute("DROP TABLE answers")
-        connection.execute("ALTER TABLE cases DROP COLUMN study_date")
-        connection.execute("UPDATE alembic_version SET version_num = '0003'")
-        rows = connection.execute("SELECT id, info FROM images").fetchall()
-        old = ("study_date", "acquired", "modifiers", "instance_key", "acquisition")
-        for number, info in rows:
-            kept = {key: value for key, value in json.loads(info).items() if key not in old}
-            connection.execute("UPDATE images SET info = ? WHERE id = ?", (json.dumps(kept), number))
-    connection.close()
-    session.store = Store(Database(tmp_path / "cases.sqlite"))
+    unknown = ("study_date", "acquired", "modifiers", "instance_key", "acquisition")
+    with session.cases.database.transaction() as inside:  # as a store of before studies is, once it was migrated
+        case = inside.get_one(CaseTable, case_id)
+        case.study_date = None
+        for image in case.images:
+            image.info = {key: value for key, value in image.info.items() if key not in unknown}
     assert session.cases.case(case_id).case.study_date is None
     assert titles(session, case_id) == ["R CC", "L CC", "R MLO", "L MLO"]
     assert session.add(paths).case_ids == (case_id,)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pathview import __version__
-from pathview.cli import cases, hang, images, models, training
+from pathview.cli import agreement, audit, cases, hang, images, models, readers, store, training, worklists
 from pathview.cli.base import Context, Paths, StderrProgress, StoreOption, emit, say, session
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
@@ -94,7 +94,7 @@ def demo(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for cases, store and report.")] = None,
 ) -> None:
     """Make sample cases (phantoms), analyse them with the bundled models, and open or report them."""
-    from pathview.demo import has_display, make_cases, write_demo_report
+    from pathview.demo import SAMPLES, has_display, make_cases, write_demo_report
 
     settings = context.obj.settings
     folder = (out or settings.data_dir / "demo").absolute()
@@ -103,7 +103,8 @@ def demo(
     cases = make_cases(folder, progress, never())
     progress.clear()
     if not headless and has_display():
-        raise typer.Exit(context.obj.open_window(WindowRequest(cases, folder / "cases.sqlite", analyse=True)))
+        request = WindowRequest(cases, folder / "cases.sqlite", analyse=True, worklist=SAMPLES)
+        raise typer.Exit(context.obj.open_window(request))
     say("Running without a window" + (" as asked." if headless else ": there is no display here."))
     with session(context, folder / "cases.sqlite") as work:
         report = write_demo_report(work, cases, folder, progress)
@@ -117,4 +118,9 @@ app.add_typer(images.app)
 app.add_typer(hang.app)
 app.add_typer(training.app)
 app.add_typer(models.app, name="models")
+app.add_typer(agreement.app)
 app.add_typer(cases.app, name="cases")
+app.add_typer(worklists.app, name="worklists")
+app.add_typer(readers.app, name="readers")
+app.add_typer(store.app, name="store")
+app.add_typer(audit.app, name="audit")

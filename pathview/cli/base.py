@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pathview.compute.engine import Engine, LocalEngine
 from pathview.jobs import Progress
 from pathview.models.runtimes import Runtime
-from pathview.session import Session, WindowRequest, expand
+from pathview.review.intake import expand
+from pathview.session import Session, WindowRequest
 from pathview.settings import Settings
+
+if TYPE_CHECKING:
+    from pathview.review.database import Database
 
 
 @dataclass
@@ -29,7 +33,11 @@ class Context:
 
 
 Paths = Annotated[list[Path], typer.Argument(help="Images, IDC patch folders, or folders of them.", readable=False)]
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Case store (default: the user's own).")]
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", help="Case store: a file, or postgresql://NAME@HOST/DATABASE (default: the user's own)."),
+]
+ReaderOption = Annotated[str | None, typer.Option("--reader", help="Who reads (default: the login name).")]
 MppOption = Annotated[float | None, typer.Option("--mpp", min=1e-3, help="Pixel size in µm, where the file has none.")]
 
 RuntimeOption = Annotated[
@@ -72,12 +80,16 @@ class StderrProgress:
 @contextmanager
 def session(
     context: typer.Context,
-    store: Path | None = None,
+    store: Path | str | None = None,
     keep: bool = False,
     write: bool = True,
     runtime: str | None = None,
+    reader: str | None = None,
 ) -> Iterator[Session]:
-    """A session in this process; with a store where one is named or ``keep`` asks for the user's own."""
+    """A session in this process; with a store where one is named or ``keep`` asks for the user's own.
+
+    ``reader``: who reads; None: the login name.
+    """
     settings = cast("Context", context.obj).settings
     if runtime is not None:
         settings = replace(settings, runtime=runtime)
@@ -87,12 +99,28 @@ def session(
         from pathview.review.database import Database  # SQLAlchemy takes half of a short command's time
         from pathview.review.store import Store
 
-        opened = Store(Database(store or settings.store_path, writable=write))
+        opened = Store(Database(store or settings.store_place, writable=write))
     found = Session(settings, engine, engine, opened)
+    if reader is not None:
+        from pathview.review.readers import checked_name
+
+        found.reader = checked_name(reader)
     try:
         yield found
     finally:
         found.close()
+
+
+@contextmanager
+def opened(context: typer.Context, store: Path | str | None) -> Iterator[Database]:
+    """A store to look at, beside whoever writes to it, without a session."""
+    from pathview.review.database import Database
+
+    database = Database(store or cast("Context", context.obj).settings.store_place, writable=False)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def files_at(paths: list[Path]) -> tuple[list[Path], bool]:
@@ -116,9 +144,9 @@ def numbers(text: str | None, count: int, option: str) -> tuple[float, ...] | No
     return numbers
 
 
-def conditions(where: list[str]) -> dict[str, str]:
+def conditions(where: list[str], option: str = "--where", left: str = "column") -> dict[str, str]:
     """``column=value`` as pairs."""
     pairs = [text.split("=", 1) for text in where]
     if any(len(pair) != 2 for pair in pairs):
-        raise typer.BadParameter("--where takes column=value")
+        raise typer.BadParameter(f"{option} takes {left}=value")
     return {pair[0]: pair[1] for pair in pairs}

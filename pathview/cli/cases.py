@@ -1,173 +1,150 @@
-"""``pathview cases``: the worklist, its decisions, and what readers say of tiles."""
+"""``pathview cases``: the worklist, cases as a reader may see them, what they decide, and what turned out true."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from pathview.cli.base import StderrProgress, StoreOption, emit, numbers, say, session
-from pathview.errors import StoreError
-from pathview.geometry import Region
-from pathview.results.regions import LIMIT, TILE_ORDERS, TileRegion
-from pathview.review.answered import ANSWERS, AnswerValue
-from pathview.review.case import DECISIONS, CaseDetail, ImageRow, Order
-from pathview.session import Session
+from pathview.cli import drawn, tiles
+from pathview.cli.base import ReaderOption, StoreOption, conditions, emit, session
+from pathview.review.case import DECISIONS, Order
+from pathview.review.reading import Assessment, OpenedReading
 
+ORDERS: tuple[Order, ...] = get_args(Order)
 app = typer.Typer(help="The worklist, its decisions, and what readers say of tiles.", rich_markup_mode=None)
-ReaderOption = Annotated[str | None, typer.Option("--reader", help="Who says so (default: the login name).")]
-ImageOption = Annotated[int | None, typer.Option("--image", help="Id of the image, where the case has several.")]
 
 
 @app.command("list")
 def cases_list(
     context: typer.Context,
     store: StoreOption = None,
-    order: Annotated[str, typer.Option("--order", help="uncertain, score, newest or name.")] = "uncertain",
+    worklist: Annotated[str | None, typer.Option("--worklist", help="Only this list (default: all cases).")] = None,
+    order: Annotated[
+        str | None,
+        typer.Option("--order", help=f"{', '.join(ORDERS)} (default: uncertain, or newest where that is hidden)."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1)] = 1000,
+    reader: ReaderOption = None,
 ) -> None:
-    """The worklist, one JSON line a case."""
-    if order not in ("uncertain", "score", "newest", "name"):
-        raise typer.BadParameter("--order is one of uncertain, score, newest, name")
-    with session(context, store, keep=True, write=False) as work:
-        for row in work.cases.worklist(cast("Order", order), limit):
+    """The worklist, one JSON line a case, without what is hidden from this reader."""
+    if order is not None and order not in ORDERS:
+        raise typer.BadParameter(f"--order is one of {', '.join(ORDERS)}")
+    with session(context, store, keep=True, write=False, reader=reader) as work:
+        from pathview.review.worklist_query import WorklistQuery
+
+        lists = work.cases.worklists
+        worklist_id = lists.named(worklist).id if worklist is not None else None
+        wanted = order or lists.orders(worklist_id)[0]
+        for row in lists.page(WorklistQuery(worklist_id, order=wanted), work.reader, limit):
             emit(vars(row))
 
 
 @app.command("show")
-def cases_show(context: typer.Context, case_id: int, store: StoreOption = None) -> None:
-    """One case: images, results, decisions."""
-    with session(context, store, keep=True, write=False) as work:
-        emit(work.cases.case(case_id).as_json())
+def cases_show(context: typer.Context, case_id: int, store: StoreOption = None, reader: ReaderOption = None) -> None:
+    """One case: images, results, decisions, without what is hidden from this reader."""
+    with session(context, store, keep=True, write=False, reader=reader) as work:
+        emit(work.protocol.case(case_id).as_json())
+
+
+@app.command("read")
+def cases_read(context: typer.Context, case_id: int, store: StoreOption = None, reader: ReaderOption = None) -> None:
+    """Begin to read a case, or go on: as `show`, with the form to fill in; it stands in the audit trail."""
+    with session(context, store, keep=True, reader=reader) as work:
+        emit(_opened(work.protocol.open(case_id)))
 
 
 @app.command("decide")
 def cases_decide(
     context: typer.Context,
     case_id: int,
-    value: Annotated[str, typer.Argument(help="positive, negative or cant_tell.")],
+    value: Annotated[str | None, typer.Argument(help="positive, negative or cant_tell; or fill in the form.")] = None,
+    answers: Annotated[
+        list[str] | None, typer.Option("--set", help="FIELD=VALUE of the list's form; may be given again.")
+    ] = None,
+    keep: Annotated[
+        bool | None, typer.Option("--keep/--change", help="Of a second read: the first assessment, or another one.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why the first assessment is kept or changed.")] = "",
     note: Annotated[str, typer.Option("--note")] = "",
     reader: ReaderOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Record a decision."""
-    normal = value.replace("-", "_")
-    if normal not in DECISIONS:
+    """Say what a case is: in a second read first to be locked, then, with the model shown, to be kept or changed."""
+    normal = value.replace("-", "_") if value is not None else None
+    if normal not in (*DECISIONS, None):
         raise typer.BadParameter(f"a decision is one of {', '.join(DECISIONS)}")
-    with session(context, store, keep=True) as work:
-        if reader:
-            work.reader = reader
-        emit(vars(work.decide(case_id, normal, note)))
+    typed = conditions(answers or [], "--set", "FIELD")
+    with session(context, store, keep=True, reader=reader) as work:
+        filled = work.protocol.form_of(case_id).parsed(typed) if typed else {}
+        said = Assessment(filled, normal, note, reason, keep)
+        emit(vars(work.protocol.assess(case_id, said)))
 
 
-@app.command("tiles")
-def cases_tiles(
+@app.command("withdraw")
+def cases_withdraw(
     context: typer.Context,
     case_id: int,
-    image: ImageOption = None,
-    order: Annotated[str, typer.Option("--order", help=f"One of: {', '.join(TILE_ORDERS)}.")] = "uncertain",
-    threshold: Annotated[float | None, typer.Option("--threshold", min=0, max=1)] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random order.")] = 0,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Places without an answer, at most.")] = LIMIT,
-    store: StoreOption = None,
-) -> None:
-    """The places of an image to look at, one JSON line each, with the answer where one stands."""
-    wanted = order.replace("_", " ")
-    if wanted not in TILE_ORDERS:
-        raise typer.BadParameter(f"--order is one of {', '.join(TILE_ORDERS)}")
-    with session(context, store, keep=True, write=False) as work:
-        row = _image_of(work.cases.case(case_id), image)
-        said = {answer.region: answer.value for answer in work.answering.answers_of(row.id)}
-        for tile in work.answering.tiles(row, wanted, threshold, seed, limit):
-            emit({"image": row.id, **tile.as_json(), "answer": said.get(tile.tile)})
-
-
-@app.command("answer")
-def cases_answer(
-    context: typer.Context,
-    case_id: int,
-    region: Annotated[str, typer.Argument(help="X,Y,WIDTH,HEIGHT of a tile, as `cases tiles` prints it.")],
-    value: Annotated[str, typer.Argument(help=f"{', '.join(ANSWERS)}; or withdraw.")],
-    image: ImageOption = None,
+    note: Annotated[str, typer.Option("--note")] = "",
     reader: ReaderOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Say what a tile shows, or take the answer back."""
-    normal = value.replace("-", "_")
-    if normal not in (*ANSWERS, "withdraw"):
-        raise typer.BadParameter(f"an answer is one of {', '.join(ANSWERS)}, withdraw")
-    parts = [round(part) for part in numbers(region, 4, "REGION") or ()]
-    with session(context, store, keep=True) as work:
-        if reader:
-            work.reader = reader
-        row = _image_of(work.cases.case(case_id), image)
-        if normal == "withdraw":
-            emit(work.answering.withdraw(row.id, Region(*parts)).as_json())
-            return
-        tile = _tile_at(work, row, Region(*parts))
-        assert row.result is not None
-        emit(work.answering.answer(row.id, row.result.id, tile, cast("AnswerValue", normal)).as_json())
+    """Take back this reader's decision; a locked first assessment stays."""
+    with session(context, store, keep=True, reader=reader) as work:
+        emit(vars(work.protocol.withdraw(case_id, note)))
 
 
-@app.command("answers")
-def cases_answers(
+@app.command("replay")
+def cases_replay(
+    context: typer.Context, decision_id: int, store: StoreOption = None, reader: ReaderOption = None
+) -> None:
+    """What was seen when a decision was made: images, results, thresholds, overlays."""
+    with session(context, store, keep=True, write=False, reader=reader) as work:
+        found = work.protocol.replay(decision_id)
+        images = [
+            {**vars(one), "result": vars(one.result) if one.result else None, "threshold": found.threshold_of(one)}
+            for one in found.shown
+        ]
+        emit({"decision": vars(found.decision), "images": images, "overlays": found.overlays, "window": found.window})
+
+
+@app.command("truth")
+def cases_truth(
     context: typer.Context,
-    case_id: int,
-    score: Annotated[bool, typer.Option("--score", help="The score with the answers, a line an image.")] = False,
+    case_id: Annotated[int | None, typer.Argument()] = None,
+    value: Annotated[str | None, typer.Argument(help="positive or negative.")] = None,
+    source: Annotated[str, typer.Option("--source", help="Where it is known from, in words.")] = "",
+    table: Annotated[
+        Path | None, typer.Option("--csv", help="A table: value, source, and one of case, path, patient.")
+    ] = None,
+    reader: ReaderOption = None,
     store: StoreOption = None,
 ) -> None:
-    """The answers that stand on a case's tiles, one JSON line each."""
-    with session(context, store, keep=True, write=False) as work:
-        for image in work.cases.case(case_id).images:
-            if score:
-                found = work.answering.reviewed(image)
-                emit({"image": image.id, "title": image.title, "reviewed": found.as_json() if found else None})
-                continue
-            for answer in work.answering.answers_of(image.id):
-                emit(answer.as_json())
+    """Keep what cases turned out to be; one JSON line each."""
+    if (table is None) == (case_id is None) or (case_id is None) != (value is None):
+        raise typer.BadParameter("give a case and what it turned out to be, or --csv")
+    with session(context, store, keep=True, reader=reader) as work:
+        if table is not None:
+            kept = work.cases.truths.read_csv(table, work.reader)
+        else:
+            kept = (work.cases.truths.add(cast("int", case_id), cast("Any", value), source, work.reader),)
+        for truth in kept:
+            emit(vars(truth))
 
 
-@app.command("export-labels")
-def cases_export_labels(
-    context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the tiles and labels.csv; it must be empty or new.")],
-    case: Annotated[list[int] | None, typer.Option("--case", help="Only this case; may be given again.")] = None,
-    store: StoreOption = None,
-) -> None:
-    """Write the answers as a training set for `pathview train --data` and `pathview evaluate --data`."""
-    progress = StderrProgress()
-    with session(context, store, keep=True, write=False) as work:
-        written = work.answering.export_labels(out, case or (), progress)
-    progress.clear()
-    for notice in written.notices:
-        say(notice)
-    emit(written.as_json())
+def _opened(reading: OpenedReading) -> dict[str, Any]:
+    """One line of ``pathview cases read``."""
+    return {
+        **reading.detail.as_json(),
+        "worklist": reading.worklist.name,
+        "stage": reading.stage,
+        "form": reading.form.model_dump(),
+        "reading": vars(reading.reading),
+        "draft": dict(reading.draft),
+        "problems": reading.problems,
+    }
 
 
-def _image_of(case: CaseDetail, image_id: int | None) -> ImageRow:
-    """The image that is meant.
-
-    Raises:
-        StoreError: the case has no such image, or several and none is named.
-    """
-    if image_id is None and len(case.images) == 1:
-        return case.images[0]
-    found = next((image for image in case.images if image.id == image_id), None)
-    if found is None:
-        ids = ", ".join(str(image.id) for image in case.images)
-        raise StoreError(f"Name one of the images of case {case.case.id} with --image: {ids}.")
-    return found
-
-
-def _tile_at(work: Session, image: ImageRow, region: Region) -> TileRegion:
-    """The tile of an image's newest result that a region is.
-
-    Raises:
-        StoreError: it is none.
-    """
-    tiles = work.answering.tiles(image, "random", limit=None)
-    found = next((tile for tile in tiles if tile.tile == region), None)
-    if found is None:
-        raise StoreError(f"{image.title} has no tile there; `pathview cases tiles {image.case_id}` lists them.")
-    return found
+app.add_typer(tiles.app)
+app.add_typer(drawn.app)

@@ -14,7 +14,7 @@ from pathview.errors import HangingError
 from pathview.review.case import NewImage
 from pathview.review.grouping import Group, without_copies
 from pathview.review.hanging import HangingImage, HungSlot, Protocol, choose_protocol, find_protocols, hang
-from pathview.session import Studies
+from pathview.review.intake import Studies
 
 app = typer.Typer(rich_markup_mode=None)
 

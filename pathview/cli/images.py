@@ -10,6 +10,7 @@ import typer
 from pathview.cli.base import (
     MppOption,
     Paths,
+    ReaderOption,
     RuntimeOption,
     StderrProgress,
     StoreOption,
@@ -23,6 +24,9 @@ from pathview.errors import OutputError, PathViewError
 from pathview.session import AnalyseOptions
 
 app = typer.Typer(rich_markup_mode=None)
+WorklistOption = Annotated[
+    str | None, typer.Option("--worklist", help="That new cases come to, with --store (default: by kind).")
+]
 
 
 @app.command()
@@ -86,21 +90,28 @@ def analyse(
         bool, typer.Option("--resume/--no-resume", help="Go on with a slide from where an earlier analysis stood.")
     ] = True,
     runtime: RuntimeOption = None,
+    reader: ReaderOption = None,
+    worklist: WorklistOption = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Tell also what the reading protocol hides; the store keeps that you did.")
+    ] = False,
 ) -> None:
-    """Analyse images; one JSON line each."""
+    """Analyse images; one JSON line each. With a store, what is hidden from the reader there is not told."""
     from pathview.export.files import folder_names, outcome_json, write_files
-    from pathview.results.result import AnalysisResult
+    from pathview.results.result import AnalysisResult, NotAnalysed
 
     options = AnalyseOptions(recipe, threshold, explain, frame, mpp, stride, resume=resume)
     progress = StderrProgress()
     files, failed = files_at(paths)
     if explain and out is None and store is None:
         say("The heat maps are not kept: --out DIR writes them as pictures, --store FILE keeps them with the case.")
-    with session(context, store, runtime=runtime) as work:
+    with session(context, store, runtime=runtime, reader=reader) as work:
         if recipe:
             work.model_folder(recipe)  # a wrong name ends here, before any image is read
+        if worklist and work.store is not None:
+            work.store.worklists.named(worklist)
         for path, name in zip(files, folder_names(files), strict=True):
-            outcome = work.analyse_and_keep(path, options, progress)
+            outcome = work.analyse_and_keep(path, options, progress, reveal, worklist)
             progress.clear()
             written = None
             if isinstance(outcome, AnalysisResult):
@@ -109,8 +120,11 @@ def analyse(
                 except OutputError as error:
                     failed = True
                     say(str(error))
-            else:
+            elif isinstance(outcome, NotAnalysed):
                 failed = True
                 say(outcome.reason)
+            else:
+                failed = failed or outcome.status == "not_analysed"
+                say(f"{path.name}: {outcome.hidden}{' Nothing is written of it.' if out else ''}")
             emit(outcome_json(path, outcome, written))
     raise typer.Exit(int(failed))

@@ -19,6 +19,7 @@ from pathview.images.source import ImageSource
 from pathview.results.mask import full_mask, row_blocks, sample
 from pathview.results.result import AnalysisResult, Outcome, ScoreMap, score_words
 from pathview.results.tile_files import table_of, write_csv
+from pathview.review.veil import ResultHidden
 from pathview.settings import Settings
 
 _PICTURE_SIDE = 1200
@@ -139,8 +140,11 @@ def caption(result: AnalysisResult) -> str:
     return f"{result.recipe}: {words[result.label]}, {score}, threshold {result.threshold:g}"
 
 
-def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[str, Any]:
-    """The line that ``pathview analyse`` prints for one image; ``tiles`` is null for what is no slide."""
+def outcome_json(path: Path, outcome: Outcome | ResultHidden, files: Written | None) -> dict[str, Any]:
+    """The line that ``pathview analyse`` prints for one image; ``tiles`` is null for what is no slide.
+
+    ``hidden`` says why the reading protocol has it tell no more than that the analysis ran or did not; else it is null.
+    """
     common: dict[str, Any] = {"path": str(path), "recipe": outcome.recipe or None}
     if not isinstance(outcome, AnalysisResult):
         empty: dict[str, Any] = {
@@ -158,7 +162,10 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
             "seconds": None,
             "provenance": None,
         }
-        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty}
+        if isinstance(outcome, ResultHidden):
+            hidden = {"flags": None, "stages": None, "hidden": outcome.hidden}
+            return {**common, "status": outcome.status, "reason": None, **empty, **hidden}
+        return {**common, "status": "not_analysed", "reason": outcome.reason, **empty, "hidden": None}
     mask = outcome.mask
     return {
         **common,
@@ -177,6 +184,7 @@ def outcome_json(path: Path, outcome: Outcome, files: Written | None) -> dict[st
         "files": files.as_json() if files else None,
         "seconds": round(outcome.seconds, 3),
         "provenance": {**vars(outcome.provenance), "settings": dict(outcome.provenance.settings)},
+        "hidden": None,
     }
 
 

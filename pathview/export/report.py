@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -40,21 +42,27 @@ def write_report(path: Path, title: str, entries: Sequence[ReportEntry]) -> Path
     Raises:
         OutputError: the page cannot be written.
     """
-    loader = FileSystemLoader(resource_dir() / "templates")
-    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
-    environment.filters["score"] = score_words
-    page = environment.get_template("report.html.j2").render(
-        title=title,
-        notice=INVESTIGATIONAL,
-        version=__version__,
-        when=f"{datetime.now():%Y-%m-%d %H:%M}",
-        entries=[_values(entry, path.parent) for entry in entries],
-    )
+    page = render_page("report.html.j2", title=title, entries=[_values(entry, path.parent) for entry in entries])
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"The report cannot be written to {path}: {error.strerror}.") from error
     return path
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A template of ``resources/templates`` as text; it also gets the notice, the version and the time."""
+    page = _environment(resource_dir() / "templates").get_template(template)
+    when = f"{datetime.now():%Y-%m-%d %H:%M}"
+    return page.render(notice=INVESTIGATIONAL, version=__version__, when=when, **values)
+
+
+@lru_cache(maxsize=4)
+def _environment(folder: Path) -> Environment:
+    """Kept, since it keeps the templates that it compiled."""
+    environment = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=True)
+    environment.filters["score"] = score_words
+    return environment
 
 
 def _values(entry: ReportEntry, folder: Path) -> dict[str, object]:

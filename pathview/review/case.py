@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from pathview.geometry import Region
 from pathview.results.result import Place
+from pathview.review.modes import Mode, Stage
 from pathview.review.views import view_title
 
-CaseState = Literal["new", "analysed", "decided"]
+CaseState = Literal["new", "analysed", "in_reading", "first_locked", "decided", "arbitration"]
 CaseLabel = Literal["positive", "not_sure", "negative", "not_analysed"]
 DecisionValue = Literal["positive", "negative", "cant_tell"]
-Order = Literal["uncertain", "score", "newest", "name"]
+Order = Literal["uncertain", "score", "newest", "date", "name", "random"]
 
 DECISIONS: tuple[DecisionValue, ...] = ("positive", "negative", "cant_tell")
 _WORRY = {"positive": 2, "not_sure": 1}
@@ -112,7 +113,17 @@ class DecisionRow:
     reader: str
     created: datetime
     context: Mapping[str, Any]
-    """What was on the screen: results, threshold, overlays."""
+    """What it was made on: results, weights, threshold, overlays; see :mod:`pathview.review.replay`."""
+    stage: Stage = "final"
+    mode: Mode = "assisted"
+    """The worklist's when it was made."""
+    form: str = "simple"
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    """By field of the form; none where only the value was given."""
+    reason: str = ""
+    """Why the first assessment was kept or changed."""
+    seconds: float | None = None
+    """How long the case was on the screen."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,15 @@ class CaseRow:
     created: datetime
     study_date: str | None = None
     """ISO date; None where no file tells."""
+    worklist_id: int = 0
+    mode: Mode = "assisted"
+    """Of its worklist."""
+    assigned_to: str | None = None
+    """The reader who is to read it; None: anybody."""
+    ran: bool = False
+    """Whether any of its images was analysed, or could not be; it may be told where the result is hidden."""
+    hidden: str = ""
+    """Why the model's result is not shown, in a sentence; empty where it is."""
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from pathview.errors import StoreError
 from pathview.results.result import NotAnalysed, Outcome, ScoreMap
-from pathview.review import audit, rows
+from pathview.review import audit, deciding, rows
 from pathview.review.answers import Answers
-from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage, Order
+from pathview.review.backups import backup_if_due
+from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage
 from pathview.review.database import Database
+from pathview.review.labels import Labels
 from pathview.review.marks import Marks
+from pathview.review.readers import Readers
+from pathview.review.reading import Assessment
 from pathview.review.rows import PROBABILITY
-from pathview.review.study import study_summary
-from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTable
-from pathview.review.worklists import home_of
-
-_RANKS = {"not_sure": 0, "not_analysed": 1, None: 2, "positive": 3, "negative": 4}
-_DECIDED_RANK = 5
+from pathview.review.study_records import Studies
+from pathview.review.summarising import refresh
+from pathview.review.tables import CaseTable, ImageTable, MapTable
+from pathview.review.truths import Truths
+from pathview.review.worklist import home_of
+from pathview.review.worklist_pages import stored_rows
+from pathview.review.worklists import Worklists
 
 
 class Store:
@@ -32,10 +37,25 @@ class Store:
     def __init__(self, database: Database) -> None:
         """Work on an open database."""
         self._db = database
+        self.readers = Readers(database)
+        """Who reads."""
+        self.truths = Truths(database)
+        """What cases turned out to be."""
         self.marks = Marks(database)
         """What readers drew."""
+        self.labels = Labels(database)
+        """What marks may be called."""
         self.answers = Answers(database)
         """What readers said of tiles."""
+        self.studies = Studies(database)
+        """Assessments, results and truths side by side."""
+        self.worklists = Worklists(database)
+        """Which cases are read together; pages of them."""
+
+    @property
+    def database(self) -> Database:
+        """Where all of it is kept."""
+        return self._db
 
     def add_case(
         self, key: str, title: str, kind: str, images: Sequence[NewImage], actor: str, worklist: str | None = None
@@ -66,7 +86,7 @@ class Store:
             else:
                 case_id = known[str(images[0].path), images[0].fingerprint].case_id
             for each in touched | {case_id}:
-                _refresh(_existing(session, each))
+                refresh(existing_case(session, each))
             return case_id
 
     def find(self, key: str) -> CaseDetail | None:
@@ -74,14 +94,6 @@ class Store:
         with self._db.reading() as session:
             case_id = session.scalar(select(CaseTable.id).where(CaseTable.key == key))
         return self.case(case_id) if case_id is not None else None
-
-    def worklist(
-        self, order: Order = "uncertain", limit: int = 200, offset: int = 0, search: str = ""
-    ) -> list[CaseRow]:
-        """A page of cases in an order, sorted and cut by the database."""
-        statement = _searched(select(CaseTable), search).order_by(*_ordering(order)).limit(limit).offset(offset)
-        with self._db.reading() as session:
-            return _with_counts(session, session.scalars(statement).all())
 
     def priors(self, case_id: int) -> tuple[CaseRow, ...]:
         """Earlier mammograms of the same patient, the newest first; those without a date last.
@@ -96,24 +108,19 @@ class Store:
             if case.patient_key is None or case.kind != "mammogram":
                 return ()
             statement = (
-                select(CaseTable)
+                select(CaseTable.id)
                 .where(CaseTable.patient_key == case.patient_key, CaseTable.id != case_id, CaseTable.kind == case.kind)
                 .order_by(CaseTable.study_date.desc().nulls_last(), CaseTable.id.desc())
             )
             if case.study_date is not None:
                 statement = statement.where(or_(CaseTable.study_date.is_(None), CaseTable.study_date < case.study_date))
-            return tuple(_with_counts(session, session.scalars(statement).all()))
+            return tuple(stored_rows(session, session.scalars(statement).all()))
 
     def new_case_ids(self) -> list[int]:
         """Cases with an image that was never analysed, oldest first."""
         waiting = select(ImageTable.case_id).where(~ImageTable.results.any())
         with self._db.reading() as session:
             return list(session.scalars(select(CaseTable.id).where(CaseTable.id.in_(waiting)).order_by(CaseTable.id)))
-
-    def count(self, search: str = "") -> int:
-        """How many cases there are."""
-        with self._db.reading() as session:
-            return session.scalar(_searched(select(func.count()).select_from(CaseTable), search)) or 0
 
     def case(self, case_id: int) -> CaseDetail:
         """A case with its images, newest results and decisions.
@@ -122,10 +129,22 @@ class Store:
             StoreError: there is none.
         """
         with self._db.reading() as session:
-            case = _existing(session, case_id)
+            case = existing_case(session, case_id)
             images = tuple(rows.image_row(image) for image in case.images)
             decisions = tuple(rows.decision_row(row) for row in case.decisions)
             return CaseDetail(rows.case_row(case, len(images)), images, decisions, case.patient_key)
+
+    def set_title(self, case_id: int, title: str, actor: str) -> None:
+        """Call a case otherwise; what it was called before stays in the audit trail.
+
+        Raises:
+            StoreError: there is no such case.
+        """
+        with self._db.transaction() as session:
+            case = existing_case(session, case_id)
+            if case.title != title:
+                audit.record(session, actor, "set_title", case_id, {"from": case.title, "to": title})
+                case.title = title
 
     def set_pixel_size(self, image_id: int, mpp_um: float, actor: str) -> None:
         """Keep a pixel size that the reader stated."""
@@ -142,9 +161,9 @@ class Store:
             row.image_id = image_id
             session.add(row)
             session.flush()
-            case = _existing(session, image.case_id)
+            case = existing_case(session, image.case_id)
             session.expire(image, ["results"])
-            _refresh(case)
+            refresh(case)
             detail = {"image": image_id, "result": row.id, "status": row.status, "recipe": row.recipe}
             audit.record(session, actor, "analyse", case.id, detail | {"weights": row.provenance.get("weights_sha256")})
             return row.id
@@ -179,42 +198,28 @@ class Store:
         reader: str,
         context: Mapping[str, Any] | None = None,
     ) -> DecisionRow:
-        """Record a decision, or withdraw the last one (``value`` None), with its audit row."""
+        """Record a value alone as an assessment, or withdraw a reader's decision (``value`` None).
+
+        See :mod:`pathview.review.deciding`: in a second read the first one is locked.
+
+        Raises:
+            ReadingError: the protocol does not allow it.
+        """
         with self._db.transaction() as session:
-            case = _existing(session, case_id)
-            row = DecisionTable(
-                case_id=case_id,
-                value=value,
-                note=note,
-                reader=reader,
-                context=dict(context or {}),
-                created=datetime.now(UTC),
-            )
-            session.add(row)
-            session.flush()
-            case.decision = value
-            _refresh(case)
-            detail = {"decision": row.id, "value": value, "note_length": len(note)}
-            audit.record(session, reader, "decide" if value else "undo", case_id, detail)
+            case = existing_case(session, case_id)
+            if value is None:
+                row = deciding.withdraw(session, case, reader, note)
+            else:
+                row = deciding.assess(session, case, reader, Assessment(value=value, note=note), context=context)
             return rows.decision_row(row)
 
     def backup_if_due(self) -> Path | None:
-        """Make the day's backup if there is none yet."""
-        return self._db.backup_if_due()
+        """Make the day's backup if there is none yet; see :func:`pathview.review.backups.backup_if_due`."""
+        return backup_if_due(self._db)
 
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
-
-
-def _with_counts(session: Session, cases: Sequence[CaseTable]) -> list[CaseRow]:
-    counted = (
-        select(ImageTable.case_id, func.count())
-        .where(ImageTable.case_id.in_([case.id for case in cases]))
-        .group_by(ImageTable.case_id)
-    )
-    counts = {case_id: count for case_id, count in session.execute(counted)}  # noqa: C416 (rows, not tuples)
-    return [rows.case_row(case, counts.get(case.id, 0)) for case in cases]
 
 
 def _put(session: Session, wanted: CaseTable, images: Sequence[NewImage]) -> int:
@@ -245,31 +250,14 @@ def _paths(images: Sequence[NewImage]) -> ColumnElement[bool]:
     return ImageTable.path.in_([str(image.path) for image in images])
 
 
-def _searched(statement: Select[Any], search: str) -> Select[Any]:
-    return statement.where(CaseTable.title.icontains(search, autoescape=True)) if search else statement
+def existing_case(session: Session, case_id: int) -> CaseTable:
+    """A case with its images and their results.
 
-
-def _ordering(order: Order) -> tuple[Any, ...]:
-    return {
-        "uncertain": (CaseTable.rank, CaseTable.doubt, CaseTable.id),
-        "score": (CaseTable.position.desc().nulls_last(), CaseTable.id),
-        "newest": (CaseTable.id.desc(),),
-        "name": (CaseTable.title, CaseTable.id),
-    }[order]
-
-
-def _existing(session: Session, case_id: int) -> CaseTable:
+    Raises:
+        StoreError: there is none.
+    """
     images = selectinload(CaseTable.images)
     case = session.get(CaseTable, case_id, options=[images, images.selectinload(ImageTable.results)])
     if case is None:
         raise StoreError(f"There is no case {case_id} in the store.")
     return case
-
-
-def _refresh(case: CaseTable) -> None:
-    """Bring the columns that the worklist sorts by up to date with images, results and decision."""
-    images = [rows.image_row(image, with_layers=False) for image in case.images]
-    case.label, case.score, case.position, case.flags = study_summary(images)
-    case.doubt = abs(case.position - 0.5) if case.position is not None else 1.0
-    case.state = "decided" if case.decision else "analysed" if any(image.result for image in images) else "new"
-    case.rank = _DECIDED_RANK if case.decision else _RANKS[case.label]

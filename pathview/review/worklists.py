@@ -1,50 +1,263 @@
-"""Worklists: which cases are read together, in which mode and by which form."""
+"""Worklists: made, changed and filled. Each change and its audit rows are one transaction, of however many cases."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import cast
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pathview.errors import StoreError
-from pathview.review.modes import Mode
+from pathview.review import audit
+from pathview.review.database import Database
+from pathview.review.modes import MODES, Mode
+from pathview.review.readers import checked_name, know
 from pathview.review.reading_tables import WorklistTable
+from pathview.review.saved_views import SavedViews
+from pathview.review.tables import CaseTable
+from pathview.review.worklist import LONGEST_NAME, Worklist, plain_name, worklist_row
+from pathview.review.worklist_pages import WorklistPages, parts_of
+
+_ARBITRATION = ": arbitration"
 
 
-@dataclass(frozen=True)
-class Worklist:
-    """One list as the store has it."""
+class Worklists(WorklistPages):
+    """The worklists of one store: to look at, and to change."""
 
-    id: int
-    name: str
-    mode: Mode
-    form: str
-    """Name of the assessment form."""
-    kind: str | None
-    """Images of this kind come here unless another list is named; "" is every other kind."""
-    created: datetime
-    closed: datetime | None
-    """Since when the reading has ended."""
+    def __init__(self, database: Database) -> None:
+        """Work on an open database."""
+        super().__init__(database)
+        self.views = SavedViews(database)
+        """Queries that readers keep under a name."""
+
+    def named(self, name: str) -> Worklist:
+        """A list by its name.
+
+        Raises:
+            StoreError: there is none.
+        """
+        with self._db.reading() as session:
+            return worklist_row(_named(session, name))
+
+    def create(self, name: str, mode: Mode, form: str, actor: str) -> Worklist:
+        """Make an empty list.
+
+        Args:
+            name: of up to 80 letters, that no other list has.
+            mode: how it is read.
+            form: name of an assessment form, see :mod:`pathview.review.forms`.
+            actor: who makes it.
+
+        Raises:
+            StoreError: the name is taken or none, or there is no such mode.
+        """
+        with self._db.transaction() as session:
+            return worklist_row(_created(session, name, mode, form, actor))
+
+    def rename(self, worklist_id: int, name: str, actor: str) -> Worklist:
+        """Give a list another name.
+
+        Raises:
+            StoreError: the name is taken or none, or there is no such list.
+        """
+
+        def free(session: Session, row: WorklistTable) -> str:
+            plain = plain_name(name, "worklist")
+            if plain != row.name:
+                _require_free(session, plain)
+            return plain
+
+        return self._set(worklist_id, "name", free, actor)
+
+    def set_mode(self, worklist_id: int, mode: Mode, actor: str) -> Worklist:
+        """Have a list read in another mode from now on; what was decided keeps the mode it was decided in.
+
+        Raises:
+            StoreError: the list is closed, or there is no such list or mode.
+        """
+        _require_mode(mode)
+        return self._set(worklist_id, "mode", _of_open(mode), actor)
+
+    def set_form(self, worklist_id: int, form: str, actor: str) -> Worklist:
+        """Have a list assessed by another form from now on; what was decided keeps its own.
+
+        Raises:
+            StoreError: the list is closed, or there is no such list.
+        """
+        return self._set(worklist_id, "form", _of_open(form), actor)
+
+    def close(self, worklist_id: int, actor: str) -> Worklist:
+        """End the reading of a list: all is shown, nothing is decided any more.
+
+        Raises:
+            StoreError: there is no such list.
+        """
+        return self._set(worklist_id, "closed", lambda _, row: row.closed or datetime.now(UTC), actor)
+
+    def reopen(self, worklist_id: int, actor: str) -> Worklist:
+        """Go on with the reading of a list; what was seen meanwhile cannot be unseen, so it stands in the audit trail.
+
+        Raises:
+            StoreError: there is no such list.
+        """
+        return self._set(worklist_id, "closed", lambda _, __: None, actor)
+
+    def move(self, case_ids: Sequence[int], worklist_id: int, actor: str) -> int:
+        """Put cases into a list; how many were in another one.
+
+        Raises:
+            StoreError: the list is closed, or there is no such list or case; then none is moved.
+        """
+        with self._db.transaction() as session:
+            home = _list(session, worklist_id)
+            _require_open(home)
+            return _moved(session, _cases(session, case_ids), home, actor)
+
+    def assign(self, case_ids: Sequence[int], reader: str | None, actor: str) -> int:
+        """Say who is to read cases (None: anybody); how many that changed.
+
+        Raises:
+            StoreError: it is no reader's name, or there is no such case; then none is assigned.
+        """
+        name = checked_name(reader) if reader is not None else None
+        with self._db.transaction() as session:
+            changed = [case for case in _cases(session, case_ids) if case.assigned_to != name]
+            if name is not None and changed:
+                know(session, name, actor)
+            for case in changed:
+                audit.record(session, actor, "assign", case.id, {"from": case.assigned_to, "to": name})
+                case.assigned_to = name
+            return len(changed)
+
+    def send_to_arbitration(self, worklist_id: int, actor: str) -> tuple[Worklist | None, tuple[int, ...]]:
+        """Move each case on which readers' final decisions differ into the list's arbitration list.
+
+        That list has the same form and the name with ": arbitration" after it, and is made where there is none.
+        Its cases are nobody's until they are assigned anew.
+
+        Returns:
+            The arbitration list and the cases that came to it; None and none where all readers agree.
+
+        Raises:
+            StoreError: there is no such list, it is one of arbitration, or the other one is closed or no such list.
+        """
+        with self._db.transaction() as session:
+            source = _list(session, worklist_id)
+            if source.mode == "arbitration":
+                raise StoreError(f"The worklist {source.name} is one of arbitration already.")
+            differing = select(CaseTable).where(CaseTable.worklist_id == worklist_id, CaseTable.state == "arbitration")
+            cases = list(session.scalars(differing.order_by(CaseTable.id)))
+            if not cases:
+                return None, ()
+            target = _arbitration_of(session, source, actor)
+            _moved(session, cases, target, actor)
+            for case in cases:
+                case.assigned_to = None
+            return worklist_row(target), tuple(case.id for case in cases)
+
+    def _set(
+        self, worklist_id: int, field: str, value: Callable[[Session, WorklistTable], Any], actor: str
+    ) -> Worklist:
+        """Change one field of a list, with what it was before; nothing is written where it is that already."""
+        with self._db.transaction() as session:
+            row = _list(session, worklist_id)
+            before, after = getattr(row, field), value(session, row)
+            if before != after:
+                setattr(row, field, after)
+                detail = {"worklist": row.name, "field": field, "from": _plain(before), "to": _plain(after)}
+                audit.record(session, actor, "change_worklist", None, detail)
+            return worklist_row(row)
 
 
-def worklist_row(row: WorklistTable) -> Worklist:
-    """A list as a record."""
-    return Worklist(row.id, row.name, cast("Mode", row.mode), row.form, row.kind, row.created, row.closed)
+def _list(session: Session, worklist_id: int) -> WorklistTable:
+    row = session.get(WorklistTable, worklist_id)
+    if row is None:
+        raise StoreError(f"There is no worklist {worklist_id} in the store.")
+    return row
 
 
-def home_of(session: Session, kind: str, name: str | None = None) -> WorklistTable:
-    """The list that a new case of a kind comes to, or the one of a name.
+def _named(session: Session, name: str) -> WorklistTable:
+    row = session.scalar(select(WorklistTable).where(WorklistTable.name == name))
+    if row is None:
+        raise StoreError(f"There is no worklist {name!r}; `pathview worklists list` names them.")
+    return row
+
+
+def _created(session: Session, name: str, mode: Mode, form: str, actor: str) -> WorklistTable:
+    plain = plain_name(name, "worklist")
+    _require_mode(mode)
+    _require_free(session, plain)
+    row = WorklistTable(name=plain, mode=mode, form=form, kind=None, created=datetime.now(UTC))
+    session.add(row)
+    session.flush()
+    audit.record(session, actor, "create_worklist", None, {"worklist": plain, "mode": mode, "form": form})
+    return row
+
+
+def _arbitration_of(session: Session, source: WorklistTable, actor: str) -> WorklistTable:
+    """The list that another list's differing cases come to."""
+    name = source.name[: LONGEST_NAME - len(_ARBITRATION)] + _ARBITRATION
+    found = session.scalar(select(WorklistTable).where(WorklistTable.name == name))
+    if found is None:
+        return _created(session, name, "arbitration", source.form, actor)
+    if found.mode != "arbitration":
+        raise StoreError(f"There is a worklist {name!r} that is not one of arbitration; rename it first.")
+    _require_open(found)
+    return found
+
+
+def _moved(session: Session, cases: Sequence[CaseTable], home: WorklistTable, actor: str) -> int:
+    changed = [case for case in cases if case.worklist_id != home.id]
+    names = dict(session.execute(select(WorklistTable.id, WorklistTable.name)).all())
+    for case in changed:
+        detail = {"worklist": home.name, "from": names[case.worklist_id], "assigned_to": case.assigned_to}
+        audit.record(session, actor, "move", case.id, detail)
+        case.worklist_id = home.id
+    return len(changed)
+
+
+def _cases(session: Session, case_ids: Sequence[int]) -> list[CaseTable]:
+    """Cases by id, each once.
 
     Raises:
-        StoreError: there is no list of that name.
+        StoreError: there is no such case.
     """
-    if name is not None:
-        named = session.scalar(select(WorklistTable).where(WorklistTable.name == name))
-        if named is None:
-            raise StoreError(f"There is no worklist {name!r}; `pathview worklists list` names them.")
-        return named
-    found = session.scalars(select(WorklistTable).where(WorklistTable.kind.in_([kind, ""]))).all()
-    return max(found, key=lambda row: row.kind == kind)
+    wanted = list(dict.fromkeys(case_ids))
+    found: dict[int, CaseTable] = {}
+    for ids in parts_of(wanted):
+        found |= {case.id: case for case in session.scalars(select(CaseTable).where(CaseTable.id.in_(ids)))}
+    missing = next((each for each in wanted if each not in found), None)
+    if missing is not None:
+        raise StoreError(f"There is no case {missing} in the store.")
+    return [found[each] for each in wanted]
+
+
+def _require_free(session: Session, name: str) -> None:
+    if session.scalar(select(WorklistTable.id).where(WorklistTable.name == name)) is not None:
+        raise StoreError(f"There is a worklist {name!r} already.")
+
+
+def _require_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise StoreError(f"There is no reading mode {mode!r}; there are {', '.join(MODES)}.")
+
+
+def _require_open(row: WorklistTable) -> None:
+    if row.closed is not None:
+        raise StoreError(f"The worklist {row.name} is closed; open it again first.")
+
+
+def _of_open(value: str) -> Callable[[Session, WorklistTable], str]:
+    """A value that only a list that is read can be given."""
+
+    def checked(_: Session, row: WorklistTable) -> str:
+        _require_open(row)
+        return value
+
+    return checked
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +18,21 @@ from pathview.review.case import ImageRow
 from pathview.settings import Settings
 
 if TYPE_CHECKING:  # the command line starts without their libraries
+    from pathview.review.protocol import ReadingProtocol
     from pathview.review.store import Store
     from pathview.training.answers import LabelsWritten
 
 
 @dataclass(frozen=True)
 class Answering:
-    """One reader at one store."""
+    """One reader at one store, who sees of it what the reading protocol lets them see."""
 
+    protocol: ReadingProtocol
     store: Store
     catalogue: Catalogue
     opener: Engine
     """Opens images."""
     settings: Settings
-    reader: str
 
     def tiles(
         self,
@@ -45,7 +46,9 @@ class Answering:
 
         Raises:
             NotAnalysable: there is no result of tiles.
+            ReadingError: the model is hidden from this reader.
         """
+        self.protocol.require_model(image.case_id)
         result = image.result
         if result is None or not reviewable(result):
             return tile_regions(image, None, None, (), order)
@@ -59,22 +62,29 @@ class Answering:
         )
 
     def answer(self, image_id: int, result_id: int, tile: TileRegion, value: AnswerValue) -> Answer:
-        """Keep what the reader says of a tile; committed when this returns."""
-        return self.store.answers.add(image_id, result_id, tile, value, self.reader)
+        """Keep what the reader says of a tile; committed when this returns.
+
+        Raises:
+            ReadingError: the model is hidden from this reader, as it is in the next three.
+        """
+        self.protocol.require_image(image_id)
+        return self.store.answers.add(image_id, result_id, tile, value, self.protocol.reader)
 
     def withdraw(self, image_id: int, tile: Region) -> Answer:
         """Take back the answer that stands on a tile; committed when this returns."""
-        return self.store.answers.withdraw(image_id, tile, self.reader)
+        self.protocol.require_image(image_id)
+        return self.store.answers.withdraw(image_id, tile, self.protocol.reader)
 
     def answers_of(self, image_id: int) -> tuple[Answer, ...]:
-        """The answers that stand on an image, the oldest first."""
-        return self.store.answers.of_image(image_id)
+        """The answers that stand on an image, the oldest first; not those of others while they are hidden."""
+        return self.protocol.answers(image_id)
 
     def reviewed(self, image: ImageRow, threshold: float | None = None) -> Reviewed | None:
         """An image's score with its answers beside the model's own; see :func:`pathview.review.answered.reviewed`."""
+        answers = self.answers_of(image.id)
         if image.result is None or not reviewable(image.result):
             return None
-        return reviewed(image.result, self.store.map(image.result.id), self.answers_of(image.id), threshold)
+        return reviewed(image.result, self.store.map(image.result.id), answers, threshold)
 
     def export_labels(
         self,
@@ -85,13 +95,20 @@ class Answering:
     ) -> LabelsWritten:
         """Write the answers on cases (none: on all) as a training set; see :mod:`pathview.training.answers`.
 
+        Images whose result is hidden from this reader are left out, which is told.
+
         Raises:
             DataError, OutputError: there is nothing to write, or it cannot be written.
+            ReadingError: a case that is named is hidden.
         """
         from pathview.training.answers import LabelsRequest, export_labels
 
-        request = LabelsRequest(self.store.answers.labelled(case_ids), out.absolute())
+        seen, left_out = self.protocol.labelled(case_ids)
+        request = LabelsRequest(seen, out.absolute())
         written: LabelsWritten = self.opener.run(
             export_labels, request, self.settings, progress=progress, cancel=cancel
         )
-        return written
+        if not left_out:
+            return written
+        told = f"{left_out} image(s) with answers were left out: what the model said of them is hidden from you."
+        return replace(written, notices=(*written.notices, told))

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pathview.results.statistics import patient_draws, percentile_interval
 from pathview.training.predictions import AnyScored, Float, Labels
 
 BOOTSTRAP_RUNS = 1000
@@ -22,19 +23,11 @@ def intervals(
     scored: AnyScored, runs: int = BOOTSTRAP_RUNS, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals from drawing whole patients with replacement, all of a patient's images together."""
-    patients, inverse = np.unique(scored.patients, return_inverse=True)
-    members = [np.flatnonzero(inverse == i) for i in range(len(patients))]
-    rng = np.random.default_rng(seed)
     draws: dict[str, list[float]] = {}
-    for _ in range(runs):
-        chosen = rng.integers(0, len(patients), len(patients))
-        for name, value in scored.take(np.concatenate([members[i] for i in chosen])).metrics().items():
+    for drawn in patient_draws(scored.patients, runs, seed):
+        for name, value in scored.take(drawn).metrics().items():
             draws.setdefault(name, []).append(value)
-    tail = 100 * (1 - level) / 2
-    return {
-        name: (float(np.percentile(values, tail)), float(np.percentile(values, 100 - tail)))
-        for name, values in draws.items()
-    }
+    return {name: percentile_interval(values, level) for name, values in draws.items()}
 
 
 def color_features(images: npt.NDArray[np.uint8]) -> Float:
