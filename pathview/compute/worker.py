@@ -19,6 +19,9 @@ from multiprocessing import connection, shared_memory
 from multiprocessing.synchronize import Event
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pathview.compute.engine import NO_MEMORY, JobFailed
 from pathview.errors import PathViewError, WorkerDied
 from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
@@ -37,12 +40,13 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Answer:
-    """``kind``: progress, result, error, cancelled or bug."""
+    """``kind``: progress, result, error, cancelled or bug; ``payload``: pickled, but for its arrays."""
 
     number: int
     kind: str
-    payload: Any = None
+    payload: bytes
     memory: str | None = None
+    """The name of the shared memory in which its arrays lie one after another."""
     sizes: tuple[int, ...] = ()
 
 
@@ -121,6 +125,7 @@ class Worker:
 
     def _wait(self, pipe: connection.Connection, progress: ProgressSink, cancel: CancelToken) -> Any:
         deadline: float | None = None
+        lent = False
         assert self._process is not None
         while True:
             if cancel.is_set() and deadline is None:
@@ -136,22 +141,14 @@ class Worker:
             answer: _Answer = pipe.recv()
             if answer.number != self._number:
                 continue
+            payload = pickle.loads(answer.payload, buffers=_fetch(answer))
+            lent |= answer.memory is not None
             if answer.kind == "progress":
-                progress(answer.payload)
-            else:
-                return self._finished(answer, pipe)
-
-    def _finished(self, answer: _Answer, pipe: connection.Connection) -> Any:
-        if answer.kind == "cancelled":
-            raise Cancelled
-        if answer.kind == "error":
-            raise answer.payload
-        if answer.kind == "bug":
-            raise JobFailed(*answer.payload)
-        buffers = _fetch(answer)
-        if answer.memory is not None:
-            pipe.send(_FREE)
-        return pickle.loads(answer.payload, buffers=buffers)
+                progress(payload)
+                continue
+            if lent:
+                pipe.send(_FREE)
+            return _finished(answer.kind, payload)
 
     def _died(self) -> WorkerDied:
         code = None
@@ -172,15 +169,29 @@ class Worker:
             self._connection = None
 
 
-def _fetch(answer: _Answer) -> list[bytearray]:
-    """Copies of the arrays that the child laid into shared memory, which is then given up."""
+def _finished(kind: str, payload: Any) -> Any:
+    """What a job returned, or raised."""
+    if kind == "cancelled":
+        raise Cancelled
+    if kind == "error":
+        raise payload
+    if kind == "bug":
+        raise JobFailed(*payload)
+    return payload
+
+
+def _fetch(answer: _Answer) -> list[npt.NDArray[np.uint8]]:
+    """Copies of the arrays that the child laid into shared memory, which is then given up.
+
+    Copied by NumPy, which lets other threads go on meanwhile and takes memory in large pages.
+    """
     if answer.memory is None:
         return []
     memory = shared_memory.SharedMemory(answer.memory)
     try:
         buffers, start = [], 0
         for size in answer.sizes:
-            buffers.append(bytearray(_view(memory)[start : start + size]))
+            buffers.append(np.array(_view(memory)[start : start + size]))
             start += size
         return buffers
     finally:
@@ -211,44 +222,61 @@ def _child(pipe: connection.Connection, cancelled: Event) -> None:
                 return
 
 
+class _Teller:
+    """Says how one job goes on; the arrays of what it says are lent in shared memory until the job is over."""
+
+    def __init__(self, number: int, pipe: connection.Connection) -> None:
+        self._number = number
+        self._pipe = pipe
+        self._lent: list[shared_memory.SharedMemory] = []
+
+    def tell(self, kind: str, thing: Any = None) -> None:
+        buffers: list[pickle.PickleBuffer] = []
+        payload = pickle.dumps(thing, protocol=5, buffer_callback=buffers.append)
+        raws = [buffer.raw() for buffer in buffers]
+        sizes = tuple(raw.nbytes for raw in raws)
+        name = self._lend(raws, sum(sizes)) if any(sizes) else None
+        self._pipe.send(_Answer(self._number, kind, payload, name, sizes))
+
+    def _lend(self, raws: list[memoryview], total: int) -> str:
+        memory = shared_memory.SharedMemory(create=True, size=total)
+        self._lent.append(memory)
+        start = 0
+        for raw in raws:
+            _view(memory)[start : start + raw.nbytes] = raw
+            start += raw.nbytes
+        return memory.name
+
+    def end(self) -> None:
+        try:
+            if self._lent:
+                self._pipe.recv()  # on Windows memory is gone with its last handle, so it is held until it was copied
+        finally:
+            for memory in self._lent:
+                memory.close()
+
+
 def _run_job(job: _Job, pipe: connection.Connection, cancelled: Event) -> None:
     last = 0.0
+    teller = _Teller(job.number, pipe)
 
     def report(step: Progress) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= _PROGRESS_EVERY_S or step.early is not None:
             last = now
-            pipe.send(_Answer(job.number, "progress", step))
+            teller.tell("progress", step)
 
     try:
-        _send_result(job, pipe, job.function(*job.args, report, cancelled))
+        teller.tell("result", job.function(*job.args, report, cancelled))
     except Cancelled:
-        pipe.send(_Answer(job.number, "cancelled"))
+        teller.tell("cancelled")
     except PathViewError as error:
-        pipe.send(_Answer(job.number, "error", error))
+        teller.tell("error", error)
     except MemoryError:
-        pipe.send(_Answer(job.number, "error", PathViewError(NO_MEMORY)))
+        teller.tell("error", PathViewError(NO_MEMORY))
     except Exception as error:  # the outer edge of the child: a bug is reported, the child goes on
         frames = "".join(traceback.format_tb(error.__traceback__))
-        pipe.send(_Answer(job.number, "bug", (type(error).__name__, frames)))
-
-
-def _send_result(job: _Job, pipe: connection.Connection, result: Any) -> None:
-    buffers: list[pickle.PickleBuffer] = []
-    payload = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
-    raws = [buffer.raw() for buffer in buffers]
-    total = sum(raw.nbytes for raw in raws)
-    if total == 0:
-        pipe.send(_Answer(job.number, "result", payload))
-        return
-    memory = shared_memory.SharedMemory(create=True, size=total)
-    try:
-        start = 0
-        for raw in raws:
-            _view(memory)[start : start + raw.nbytes] = raw
-            start += raw.nbytes
-        pipe.send(_Answer(job.number, "result", payload, memory.name, tuple(raw.nbytes for raw in raws)))
-        pipe.recv()  # on Windows the memory is gone with its last handle, so it is held until it was copied
+        teller.tell("bug", (type(error).__name__, frames))
     finally:
-        memory.close()
+        teller.end()

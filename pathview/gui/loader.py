@@ -86,14 +86,18 @@ class ImageLoader(QObject):
             job.cancel()
         self._jobs.clear()
 
-    def load_picture(self, image: ImageRow) -> None:
-        """Show an image: at once where it is still here (and then see whether its file is), else when it is read."""
+    def read_pictures(self, images: Iterable[ImageRow]) -> None:
+        """Read images that are not here; each is shown when it has come."""
+        for image in images:
+            if self._cache.get(image) is None:
+                self._submit(image, load_unchanged, partial(self._keep, image, wanted=True), early=self._show_early)
+
+    def show_kept(self, image: ImageRow) -> None:
+        """Show an image at once if it is still here, and then see whether its file is."""
         kept = self._cache.get(image)
         if kept is not None:
             self.picture_loaded.emit(image.id, kept)
             self._submit(image, check_unchanged, None)
-        else:
-            self._submit(image, load_unchanged, partial(self._keep, image, wanted=True), early=self._show_early)
 
     def prefetch(self, images: Iterable[ImageRow]) -> None:
         """Read images that will be wanted next; what goes wrong is told when they are."""
@@ -114,9 +118,9 @@ class ImageLoader(QObject):
         """Read the maps of a result."""
 
         def work(*_: Any) -> Maps:
-            cases = self._handle.get().cases
-            heat = {layer: cases.map(result.id, layer) for layer in result.layers}
-            return Maps(image_id, result.id, cases.map(result.id), heat)
+            protocol = self._handle.get().protocol
+            heat = {layer: protocol.map(result.id, layer) for layer in result.layers}
+            return Maps(image_id, result.id, protocol.map(result.id), heat)
 
         self._jobs.append(self._store.submit(work, self.maps_loaded.emit, self.trouble.emit))
 

@@ -46,6 +46,12 @@ def counts(progress, cancel):
         progress(Progress(step, 50))
 
 
+def early(end, progress, cancel):
+    progress(Progress(0, 2, early={"coarse": np.arange(40_000)}))
+    progress(Progress(1, 2, early={"coarse": np.zeros(0), "finer": np.ones(90_000, np.float32)}))
+    return end(progress, cancel)
+
+
 def until_cancelled(progress, cancel):
     progress(Progress(0, 0))
     while True:

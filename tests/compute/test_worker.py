@@ -140,6 +140,33 @@ def test_that_no_shared_memory_is_left_behind(worker: Worker) -> None:
     assert not {path for path in set(shm.iterdir()) - before if path.name.startswith("psm_")}
 
 
+@pytest.mark.parametrize("end", [jobs.pid, jobs.known_error, jobs.bug, jobs.until_cancelled, jobs.killed])
+def test_that_early_arrays_come_whole_and_leave_nothing_behind_however_the_job_ends(worker: Worker, end) -> None:
+    worker.run(jobs.pid)
+    shm = Path("/dev/shm")
+    before = set(shm.glob("psm_*")) if shm.is_dir() else set()
+    steps: list[Progress] = []
+    cancel = threading.Event()
+
+    def follow(step: Progress) -> None:
+        steps.append(step)
+        if end is jobs.until_cancelled and step.done == 1:
+            cancel.set()
+
+    if end is jobs.pid:
+        assert worker.run(jobs.early, end, progress=follow) == worker.pid
+    else:
+        with pytest.raises((ImageError, JobFailed, Cancelled, WorkerDied)):
+            worker.run(jobs.early, end, progress=follow, cancel=cancel)
+    first, second = steps[0].early, steps[1].early
+    np.testing.assert_array_equal(first["coarse"], np.arange(40_000))
+    assert second["coarse"].size == 0
+    assert second["finer"].sum() == 90_000
+    assert worker.run(jobs.same, 7) == 7
+    if shm.is_dir():
+        assert not set(shm.glob("psm_*")) - before
+
+
 def test_that_the_local_engine_calls_the_same_functions() -> None:
     assert LocalEngine().run(jobs.arrays, 3)["a"].shape == (3, 500)
     with pytest.raises(ImageError):

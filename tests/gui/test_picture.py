@@ -10,7 +10,7 @@ import pytest
 from pathview.geometry import GridPlace, Region, Size, Turn
 from pathview.gui.viewer.picture import OUTLINE_BGRA, SURROUND_BGRA, Compositor, Overlay, Tone, map_on_screen
 from pathview.gui.viewer.tiled import TiledPicture
-from pathview.gui.viewer.view import View
+from pathview.gui.viewer.view import View, linear
 from pathview.images.intensity import Window
 from pathview.images.pyramid import Patch, PictureData
 from pathview.images.raster import flat_image
@@ -124,6 +124,23 @@ def test_that_a_new_threshold_never_shows_an_old_mask() -> None:
     again = painter.compose(view, Tone(), Overlay(MAP, 0.5))
     assert not (gone == OUTLINE_BGRA).all(axis=2).any()
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("cell", [1.0, 3.7, 8.0])
+@pytest.mark.parametrize("scale", [0.31, 0.5, 0.9, 1.0, 1.7, 2.75, 5.5])
+@pytest.mark.parametrize("corner", [(-40.3, -7.9), (0.0, 0.0), (11.7, 20.2), (95.1, 31.6), (4000.0, -9000.0)])
+def test_that_cells_are_interpolated_where_they_lie(
+    corner: tuple[float, float], scale: float, cell: float, dtype: type
+) -> None:
+    cells = (np.arange(90)[:, None] + np.arange(120)[None]).astype(dtype)
+    view = View(corner[0] * cell, corner[1] * cell, scale / cell, 67, 41)
+    x = np.clip(corner[0] + (np.arange(67) + 0.5) / scale - 0.5, 0, 119)
+    y = np.clip(corner[1] + (np.arange(41) + 0.5) / scale - 0.5, 0, 89)
+    # A screen pixel is 1 / scale cells, of which a thirty-second may be missed each way; bytes are rounded twice.
+    rounded = {np.uint8: 1.0, np.uint16: 0.51, np.float32: 1e-3}[dtype]
+    missed = 2 / 32 / scale + rounded
+    np.testing.assert_allclose(linear(cells, view, cell, cell), y[:, None] + x[None], rtol=0, atol=missed)
 
 
 @pytest.mark.parametrize("turn", [Turn(), Turn().quarter(), Turn(mirror_x=True)])

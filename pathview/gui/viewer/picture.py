@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pathview.geometry import Region, Size
 from pathview.gui.viewer.tiled import TiledPicture
-from pathview.gui.viewer.view import View, matrix, warp
+from pathview.gui.viewer.view import View, linear, squares, warp
 from pathview.images.intensity import Voi
 from pathview.images.pyramid import Patch, PictureData, halvings
 from pathview.images.render import heat_tables
@@ -201,13 +201,8 @@ def map_on_screen(score_map: ScoreMap, view: View, size: Size) -> npt.NDArray[np
     place = score_map.place
     values = np.where(np.isnan(score_map.values), np.float32(-1), score_map.values).astype(np.float32)
     patch_view = replace(view, x=view.x - place.x, y=view.y - place.y)
-    onto = matrix(patch_view, place.cell_width, place.cell_height)
-    flags = cv2.INTER_LINEAR if score_map.smooth else cv2.INTER_NEAREST
-    screen = (view.width, view.height)
-    border = cv2.BORDER_REPLICATE if score_map.smooth else cv2.BORDER_CONSTANT
-    warped = np.asarray(
-        cv2.warpAffine(values, onto, screen, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=-1)
-    )
+    bring = linear if score_map.smooth else squares
+    warped = np.asarray(bring(values, patch_view, place.cell_width, place.cell_height), np.float32)
     if score_map.smooth:  # the outermost half cells are held constant, and nothing lies beyond them
         rows, columns = score_map.values.shape
         covered = Region(
