@@ -1,5 +1,8 @@
 """Running a network over a slide: reading goes on in a thread while the network computes, and what is done is kept.
 
+Small tiles are computed in lanes: each core has a batch of its own, so that a core that reads or writes for a while
+makes no other one wait, as it does where all of them share every step of one batch.
+
 What is computed together never depends on where a run stood when it was interrupted: the tiles of a batch, a square of
 the fine map and a row of overlapping tiles are fixed by the slide and the recipe. So a run that is resumed gives the
 very numbers of one that was not.
@@ -15,18 +18,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.analysis.predict import GLASS_GRAY, PATCH_BATCH, checked_score, is_glass
+from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, finite, positive_score
 from pathview.analysis.prepare import equalised
-from pathview.analysis.slide_tiles import TISSUE_SHARE, Block, Bools, CellReader, Pixels8, TissueShares
+from pathview.analysis.slide_tiles import TISSUE_SHARE, Bools, CellReader, Pixels8, TissueShares
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
-from pathview.models.backend import Network
-from pathview.results.tile_table import Tile, TileStatus, TileTable
+from pathview.models.backend import Batch, Network, Predict
+from pathview.results.tile_table import TileRow, TileTable
 
 BLOCK_PX = 1024
 """Side of a block in working pixels, about."""
@@ -99,9 +103,22 @@ def time_words(seconds: float) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
+def lanes_of(network: Network) -> tuple[Predict, ...]:
+    """What runs batches beside each other.
+
+    Of large tiles one batch at a time: there the network takes so long that reading hardly counts, and much memory.
+    """
+    return network.lanes if _pixels(network) * PATCH_BATCH <= BATCH_PIXELS else (network.predict,)
+
+
+def _pixels(network: Network) -> int:
+    """Of a tile."""
+    return network.recipe.input.height * network.recipe.input.width
+
+
 def batch_size(network: Network) -> int:
     """How many tiles a network takes at once: fewer of large ones, more where a GPU computes."""
-    pixels = network.recipe.input.height * network.recipe.input.width
+    pixels = _pixels(network)
     most = max(8, BATCH_PIXELS // pixels) * (_GPU_BATCHES if network.device == "GPU" else 1)
     return min(PATCH_BATCH, most)
 
@@ -184,25 +201,32 @@ class Patches:
         cells = found.pixels.reshape(rows, cell.height, columns, cell.width, 3).swapaxes(1, 2)
         part = self._part(block)
         pixels = cells[part]
+        glass = glass_of(pixels)
         if self.equalise:
             pixels = np.stack([equalised(one) for one in pixels])
-        return Tiles(self.numbers(block), pixels, found.present[part], self._glass(found)[part])
+        return Tiles(self.numbers(block), pixels, found.present[part], glass)
 
     def _part(self, block: tuple[int, int]) -> Bools:
         return self.wanted[block[0] : block[0] + self.side[0], block[1] : block[1] + self.side[1]]
 
-    def _glass(self, block: Block) -> Bools:
-        """See :func:`pathview.analysis.predict.is_glass`, for all cells [rows, columns] at once.
 
-        Every pixel is counted only where a few of them are mostly bright: tissue takes no time.
-        """
-        rows, columns = block.present.shape
-        cells = block.pixels.reshape(rows, block.pixels.shape[0] // rows, columns, -1, 3)
-        few = np.ascontiguousarray(cells[:, ::_FEW, :, ::_FEW])
-        glass = bright(few.reshape(-1, few.shape[2] * few.shape[3], 3)).reshape(few.shape[:4]).mean(axis=(1, 3)) >= 0.5
-        for row, column in np.argwhere(glass):
-            glass[row, column] = is_glass(cells[row, :, column])
-        return np.asarray(glass)
+def glass_of(cells: Pixels8) -> Bools:
+    """Which of the cells [n, rows, columns, 3] are glass by :func:`pathview.analysis.predict.is_glass`.
+
+    All pixels are counted only where some of the rows do not hold enough tissue to settle it.
+    """
+    pixels, few = cells.shape[1] * cells.shape[2], np.ascontiguousarray(cells[:, ::_FEW])
+    dark = few.shape[1] * few.shape[2] - _bright_pixels(few)
+    glass = np.asarray(dark <= (1 - GLASS_SHARE) * pixels)
+    if glass.any():
+        glass[glass] = _bright_pixels(cells[glass]) / pixels >= GLASS_SHARE
+    return glass
+
+
+def _bright_pixels(cells: Pixels8) -> npt.NDArray[np.intp]:
+    """How many pixels of each of the cells [n, rows, columns, 3] are as bright as the lamp."""
+    found = bright(cells.reshape(-1, cells.shape[2], 3)).reshape(len(cells), -1)
+    return np.asarray(np.count_nonzero(found, axis=1))
 
 
 def bright(pixels: Pixels8) -> Bools:
@@ -229,19 +253,19 @@ def run_patches(
     for numbers in todo:
         wanted[numbers] = True
     watch = Watch(len(order), len(order) - int(wanted.sum()), progress)
-    scores = _Scorer(network, size)
-    with ThreadPoolExecutor(1, "pathview-slide-network") as pool, closing(_batches(patches, wanted, todo)) as batches:
-        running: tuple[Tiles, Future[Scores]] | None = None
+    lanes, running = lanes_of(network), deque[tuple[Tiles, Future[Scores]]]()
+    scores, threads = _Scorer(lanes, network, size), ThreadPoolExecutor(len(lanes), "pathview-slide-network")
+    with threads as pool, closing(_batches(patches, wanted, todo)) as batches:
         try:
             for tiles in batches:
-                before, running = running, (tiles, pool.submit(scores, tiles))
-                if before is not None:
-                    _keep(*before, patches, table, watch)
+                running.append((tiles, pool.submit(scores, tiles)))
+                if len(running) > len(lanes):
+                    _keep(*running.popleft(), patches, table, watch)
                 if cancel.is_set():
                     break
         finally:
-            if running is not None:
-                _keep(*running, patches, table, watch)
+            while running:
+                _keep(*running.popleft(), patches, table, watch)
     checkpoint(cancel)
 
 
@@ -261,32 +285,43 @@ def _batches(patches: Patches, wanted: Bools, todo: Iterable[npt.NDArray[np.intp
 
 
 class _Scorer:
-    """Runs the network on batches, from one piece of memory that is used again."""
+    """Runs the network on batches in several threads, each lane from one piece of memory that is used again."""
 
-    def __init__(self, network: Network, size: int) -> None:
-        """For batches of at most ``size`` tiles."""
+    def __init__(self, lanes: Sequence[Predict], network: Network, size: int) -> None:
+        """For as many threads as there are lanes, and batches of at most ``size`` tiles."""
         spec = network.recipe.input
-        self._network, self._buffer = network, np.empty((size, spec.height, spec.width, 3), np.float32)
+        self._free = SimpleQueue[tuple[Predict, Batch]]()
+        for lane in lanes:
+            self._free.put((lane, np.empty((size, spec.height, spec.width, 3), np.float32)))
 
     def __call__(self, tiles: Tiles) -> Scores:
         """The probability of each tile; NaN of glass and what cannot be read, which is not run."""
         run = tiles.readable & ~tiles.glass
         scores = np.full(len(run), np.nan, np.float32)
         if run.any():
-            shown = tiles.pixels if run.all() else tiles.pixels[run]
-            images = self._buffer[: len(shown)]
-            np.divide(shown, np.float32(255), out=images, dtype=np.float32)  # as_input's very numbers
-            scores[run] = checked_score(self._network, images)
+            lane, buffer = self._free.get()
+            try:
+                shown = tiles.pixels if run.all() else tiles.pixels[run]
+                images = buffer[: len(shown)]
+                np.divide(shown, np.float32(255), out=images, dtype=np.float32)  # as_input's very numbers
+                scores[run] = positive_score(finite(lane(images)))
+            finally:
+                self._free.put((lane, buffer))
         return scores
 
 
 def _keep(tiles: Tiles, scores: Future[Scores], patches: Patches, table: TileTable, watch: Watch) -> None:
     """Wait for the scores of a batch, and write them."""
-    grid, found = patches.reader.grid, list[Tile]()
-    for number, score, readable in zip(
-        tiles.numbers.tolist(), scores.result().tolist(), tiles.readable.tolist(), strict=True
+    numbers, values, readable = tiles.numbers.tolist(), scores.result().tolist(), tiles.readable.tolist()
+    found = list[TileRow]()
+    for number, box, score, whole in zip(
+        numbers, patches.reader.grid.cell_boxes(tiles.numbers).tolist(), values, readable, strict=True
     ):
-        status: TileStatus = "unreadable" if not readable else "glass" if math.isnan(score) else "analysed"
-        found.append(Tile(number, grid.cell_region(number), score if status == "analysed" else None, status))
-    table.add(found)
+        if not whole:
+            found.append((number, *box, None, "unreadable"))
+        elif math.isnan(score):
+            found.append((number, *box, None, "glass"))
+        else:
+            found.append((number, *box, score, "analysed"))
+    table.add_rows(found)
     watch.step(len(found))

@@ -108,6 +108,11 @@ class CellGrid:
         x, y = columns[column], rows[row]
         return Region(x, y, columns[column + 1] - x, rows[row + 1] - y)
 
+    def cell_boxes(self, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The x, y, width and height of :meth:`cell_region` of many cells: [n, 4]."""
+        (y, x), (rows, columns) = map(np.array, self.edges), np.divmod(numbers, self.shape[1])
+        return np.stack([x[columns], y[rows], x[columns + 1] - x[columns], y[rows + 1] - y[rows]], axis=1)
+
     def cell_at(self, x: float, y: float) -> int | None:
         """The number of the cell that a level-0 point lies in; None outside the slide."""
         if not Region.whole(self.size).holds(x, y):
@@ -225,7 +230,7 @@ class CellReader:
     @contextmanager
     def quickly(self) -> Iterator[None]:
         """Read as fast as the file allows, for who reads all of it."""
-        quick = quick_slide(self._opened)
+        quick = quick_slide(self._opened, level=self.grid.level)
         self._source = quick or self._opened
         if isinstance(self._source, (SlideImage, TiffPyramid)):
             self.threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 2) // 2))

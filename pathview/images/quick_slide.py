@@ -26,10 +26,11 @@ _MOST_APART = 2.0
 moves its pixels by a fraction."""
 
 
-def quick_slide(source: ImageSource, settings: Settings | None = None) -> ImageSource | None:
+def quick_slide(source: ImageSource, settings: Settings | None = None, level: int | None = None) -> ImageSource | None:
     """Another reader of an opened slide's pixels, or None where there is none that gives the same.
 
-    What it returns has to be closed; it may be used in several threads, and beside the slide itself.
+    What it returns has to be closed; it may be used in several threads, and beside the slide itself. Where ``level`` is
+    given, no other one may be read: only that was seen to be the same.
     """
     if not isinstance(source, SlideImage) or source.vendor not in _PLAIN:
         return None
@@ -45,7 +46,7 @@ def quick_slide(source: ImageSource, settings: Settings | None = None) -> ImageS
         quick = TiffPyramid(tiff, levels, source.info, source.icc, limit)
     except RASTER_FAILURES:
         return None
-    if not all(_alike(quick, source, level) for level in range(len(levels))):
+    if not all(_alike(quick, source, one) for one in (range(len(levels)) if level is None else [level])):
         quick.close()
         return None
     return quick

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ from pathview.models.recipe import Recipe
 
 Batch = npt.NDArray[np.float32]
 """Images [n, rows, columns, channels], 0..1."""
+Predict = Callable[[Batch], Batch]
+"""See :meth:`Network.predict`."""
 
 
 class Network(Protocol):
@@ -47,6 +49,15 @@ class Network(Protocol):
 
         Returns:
             float32 [n, classes] or [n, rows, columns, classes], 0..1.
+        """
+        ...
+
+    @property
+    def lanes(self) -> tuple[Predict, ...]:
+        """:meth:`predict` for as many threads at once as there are, one a thread.
+
+        Together they are at least as fast as one caller of :meth:`predict`, and nothing waits for a core that reads
+        meanwhile; a single one is slower, and each has a batch in memory.
         """
         ...
 

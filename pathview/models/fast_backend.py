@@ -5,16 +5,17 @@ Gradients stay with the reference: it is loaded when the first heat map is asked
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pathview.models.backend import Batch
+from pathview.models.backend import Batch, Predict
 from pathview.models.graphs import graph_of
 from pathview.models.keras_backend import KerasNetwork, load_network
 from pathview.models.weights import Tensors, read_manifest, read_weights
@@ -22,6 +23,8 @@ from pathview.settings import Settings
 
 PROVIDERS = {"CUDAExecutionProvider": "GPU", "DmlExecutionProvider": "GPU", "CPUExecutionProvider": "CPU"}
 """What ONNX Runtime may compute on, the best first."""
+_MOST_LANES = 8
+"""Each holds a batch's maps in memory; where there are more cores, what reads takes a small share of them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class LoadedGraph:
     device: str
     precision: str
     run: Callable[[Batch], Any]
+    on_one_core: Callable[[bytes], LoadedGraph] | None = None
+    """Loads a graph that each calling thread runs on its own core; None where there is no such way."""
 
 
 def best_providers(offered: Sequence[str]) -> list[str]:
@@ -39,23 +44,30 @@ def best_providers(offered: Sequence[str]) -> list[str]:
     return [name for name in PROVIDERS if name in offered]
 
 
-def in_onnx_runtime(graph: bytes) -> LoadedGraph:
-    """ONNX Runtime in single precision, on a GPU where the installed package knows one (on Windows: DirectML)."""
+def in_onnx_runtime(graph: bytes, cores: int = 0) -> LoadedGraph:
+    """ONNX Runtime in single precision, on a GPU where the installed package knows one (on Windows: DirectML).
+
+    Args:
+        graph: ONNX.
+        cores: what a call computes on without a GPU; 0: all.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = cores
     options.enable_mem_pattern = False  # DirectML asks for it; elsewhere it is as fast, in a third less memory
     session = onnxruntime.InferenceSession(
         graph, options, providers=best_providers(onnxruntime.get_available_providers())
     )
-    name = session.get_inputs()[0].name
+    name, device = session.get_inputs()[0].name, PROVIDERS[session.get_providers()[0]]
     return LoadedGraph(
         f"ONNX Runtime {onnxruntime.__version__}",
-        PROVIDERS[session.get_providers()[0]],
+        device,
         "float32",
         lambda images: session.run(None, {name: images})[0],
+        partial(in_onnx_runtime, cores=1) if device == "CPU" else None,
     )
 
 
@@ -108,6 +120,16 @@ class FastNetwork:
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
         return np.asarray(self._loaded.run(np.ascontiguousarray(images)), np.float32)
+
+    @cached_property
+    def lanes(self) -> tuple[Predict, ...]:
+        """See :class:`pathview.models.backend.Network`; with a copy of the weights of their own."""
+        cores = os.cpu_count() or 1
+        if self._loaded.on_one_core is None or not 1 < cores <= _MOST_LANES:
+            return (self.predict,)
+        graph = graph_of(self.recipe, "", self._settings, lambda: self._reference)
+        loaded = self._loaded.on_one_core(graph.with_weights(self._tensors()))
+        return (lambda images: np.asarray(loaded.run(np.ascontiguousarray(images)), np.float32),) * cores
 
     @property
     def window_stride(self) -> int | None:

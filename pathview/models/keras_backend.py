@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pathview.models.backend import Batch
+from pathview.models.backend import Batch, Predict
 from pathview.models.convolutional import convolutional_form, window_stride
 from pathview.models.freezing import freeze
 from pathview.models.joins import parted
@@ -117,6 +117,11 @@ class KerasNetwork:
     def predict(self, images: Batch) -> Batch:
         """See :class:`pathview.models.backend.Network`."""
         return np.asarray(self._forward(images), np.float32)
+
+    @property
+    def lanes(self) -> tuple[Predict, ...]:
+        """See :class:`pathview.models.backend.Network`."""
+        return (self.predict,)
 
     @property
     def window_stride(self) -> int | None:

@@ -28,6 +28,8 @@ from pathview.results.growing_map import Cells, GrowingMap
 from pathview.results.result import FloatMap, ScoreMap
 
 TileStatus = Literal["analysed", "glass", "unreadable"]
+TileRow = tuple[int, int, int, int, int, float | None, TileStatus]
+"""Number, x, y, width, height, probability and status: a :class:`Tile` as it is written."""
 _VERSION = 1
 _DIGITS = 16
 EVERY_S = 0.2
@@ -110,7 +112,7 @@ class TileTable:
         self.path = path
         self._told = json.dumps(identity, sort_keys=True)
         self._lock: FileLock | None = None
-        self._tiles: list[tuple[Any, ...]] = []
+        self._tiles: list[TileRow] = []
         self._parts: list[tuple[Any, ...]] = []
         self._clock, self._written = clock, -EVERY_S
         with failures(path):
@@ -129,11 +131,15 @@ class TileTable:
         self._keep({"cells": cells, "fine": fine, "total": plan.total, "finished": False, "facts": dict(facts)})
 
     def add(self, tiles: Iterable[Tile], part: MapPart | None = None) -> None:
+        """:meth:`add_rows`, of tiles one by one."""
+        self.add_rows([(t.number, *_numbers(t.region), t.probability, t.status) for t in tiles], part)
+
+    def add_rows(self, rows: Iterable[TileRow], part: MapPart | None = None) -> None:
         """Keep finished tiles and a part of the fine map; what had their numbers is replaced.
 
         They are written in one transaction, at once or with what follows within :data:`EVERY_S` seconds.
         """
-        self._tiles += [(t.number, *_numbers(t.region), t.probability, t.status) for t in tiles]
+        self._tiles += rows
         if part is not None:
             data = zlib.compress(np.ascontiguousarray(part.values, "<f4").tobytes(), 1)
             self._parts.append((part.number, part.top, part.left, *part.values.shape, data))

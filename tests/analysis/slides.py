@@ -13,6 +13,7 @@ from pathview.geometry import Region, Size, SpacingMm
 from pathview.images.damage import DamagedPart
 from pathview.images.source import ImageInfo, Level, level_shape
 from pathview.jobs import CancelToken, Progress, ProgressSink, never, no_progress
+from pathview.models.backend import Predict
 from pathview.models.recipe import Recipe
 from pathview.results.result import AnalysisResult
 from pathview.settings import Settings
@@ -83,6 +84,10 @@ class DarkNetwork:
     calls: int = 0
     images: int = 0
     before: Callable[[int], None] = lambda _: None
+    lanes: tuple[Predict, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.lanes = self.lanes or (self.predict,)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         self.before(self.calls)

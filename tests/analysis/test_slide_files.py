@@ -19,6 +19,7 @@ from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.images.quick_slide import quick_slide
 from pathview.jobs import Cancelled, Progress, never, no_progress
+from pathview.models import fast_backend
 from pathview.results import tile_table
 from pathview.review.database import Database
 from pathview.review.store import Store
@@ -88,6 +89,19 @@ def test_that_a_slide_is_read_quickly_with_its_own_pixels(slide: Path) -> None:
     source.close()
 
 
+def test_that_another_reader_of_one_level_is_compared_there_alone(slide: Path) -> None:
+    corrupt(slide, 0, 27)  # in the middle of the finest level, where pixels are compared
+    source = open_image(slide)
+    assert quick_slide(source) is None
+    assert quick_slide(source, level=0) is None
+    quick = quick_slide(source, level=1)
+    assert quick is not None
+    region = Region(400, 200, 400, 400)
+    assert np.array_equal(quick.read_region(region, 1), source.read_region(region, 1))
+    quick.close()
+    source.close()
+
+
 def test_that_the_real_slide_is_read_quickly(data_dir: Path) -> None:
     source = open_image(data_dir / "slides" / "cmu-1-small-region.svs")
     quick = quick_slide(source)
@@ -119,6 +133,7 @@ def test_that_a_corrupt_tile_of_a_file_is_told_and_not_called_negative(
 def test_that_the_window_sees_the_map_grow(slide: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slide_run, "PATCH_BATCH", 4)
     monkeypatch.setattr(tile_table, "EVERY_S", 0.0)
+    monkeypatch.setattr(fast_backend, "_MOST_LANES", 1)  # what runs beside a batch is kept too, on any number of cores
     image = session.cases.case(session.add([slide]).case_ids[0]).images[0]
     seen: list[int] = []
 

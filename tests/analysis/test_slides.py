@@ -276,6 +276,8 @@ def test_that_a_scale_between_levels_keeps_cells_on_whole_pixels(tmp_path: Path,
     assert np.isfinite(found.probability.values).all()
     edges = [grid.cell_region(number) for number in range(grid.shape[0] * grid.shape[1])]
     assert sum(region.size.pixels for region in edges) == slide.size.pixels
+    boxes = grid.cell_boxes(np.arange(len(edges)))
+    assert [Region(*box) for box in boxes.tolist()] == edges
 
 
 @pytest.mark.usefixtures("small_batches")

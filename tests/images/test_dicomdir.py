@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, ge
 from pathview.errors import ImageError
 from pathview.images.dicomdir import images_of
 from pathview.images.formats import find_images, images_at, is_dicomdir
-from pathview.session import expand
+from pathview.review.intake import expand
 from tests.makers import breast_pixels, write_dicom
 
 IDS = [["IMAGES", "IM0001"], ["IMAGES", "IM0002"]]

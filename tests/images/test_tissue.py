@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pathview.geometry import GridPlace
+from pathview.images import tissue
 from pathview.images.formats import open_image
 from pathview.images.raster import flat_image
 from pathview.images.tissue import Tissue, find_tissue, slide_overview, tissue_mask
@@ -86,6 +87,15 @@ def test_that_pale_tissue_on_tinted_glass_is_found() -> None:
     mask = tissue_mask(pixels)
     assert mask[300, 400]
     assert mask.mean() == pytest.approx(np.pi * 200 * 150 / 480_000, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100])
+def test_that_counting_finds_the_median(count: int) -> None:
+    channel = np.random.default_rng(count).integers(0, 256, (20, 10), np.uint8)
+    where = np.zeros(200, np.bool_)
+    where[:count] = True
+    where = where.reshape(channel.shape)
+    assert tissue._median(channel, where) == np.median(channel[where])
 
 
 def test_that_shares_of_other_grids_are_exact() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,28 @@ def test_that_no_decision_on_real_patches_depends_on_the_runtime(data_dir: Path,
         found = opened(folder, settings, runtime).predict(images)[:, -1]
         np.testing.assert_allclose(found, expected, atol=1e-5)
         assert (np.digitize(found, limits) == np.digitize(expected, limits)).all()
+
+
+def test_that_lanes_give_the_same_scores_side_by_side(
+    tiny_cnn: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_backend.os, "cpu_count", lambda: 4)
+    network = opened(tiny_cnn, settings, "onnx")
+    batches = [images_for(network.recipe, count) for count in (3, 1, 5, 2)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda lane, images: lane(images), network.lanes, batches))
+    assert len(found) == 4
+    for scores, images in zip(found, batches, strict=True):
+        np.testing.assert_allclose(scores, network.predict(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(("runtime", "cores"), [("onnx", 1), ("onnx", 64), ("openvino", 4), ("tensorflow", 4)])
+def test_that_there_is_one_lane_where_more_do_not_help_or_fit(
+    runtime: str, cores: int, tiny_cnn: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_backend.os, "cpu_count", lambda: cores)
+    network = open_network(tiny_cnn, replace(settings, runtime=runtime))
+    assert network.lanes == (network.predict,)
 
 
 def test_that_bfloat16_says_so(tiny_unet: Path, settings: Settings) -> None:
