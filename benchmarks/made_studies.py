@@ -74,7 +74,7 @@ def decode(path: Path, settings: Settings, turns: int, progress: ProgressSink, c
 
 
 def _session(settings: Settings) -> Session:
-    return Session(settings, LocalEngine(), LocalEngine(), Store(Database(settings.store_path)))
+    return Session(settings, LocalEngine(), LocalEngine(), Store(Database(settings.store_place)))
 
 
 def _write_small(path: Path, name: str) -> Path:

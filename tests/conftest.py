@@ -69,7 +69,7 @@ def tiny_models(home: Path, tiny_unet: Path, tiny_cnn: Path, monkeypatch: pytest
     """Settings whose user models are the tiny ones, and that have no bundled ones."""
     resources = home / "resources"
     resources.mkdir()
-    for name in ("icons", "styles", "templates"):
+    for name in ("forms", "icons", "styles", "templates"):
         (resources / name).symlink_to(Settings().resources / name)
     models = home / "models"
     models.mkdir()

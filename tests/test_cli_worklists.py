@@ -105,7 +105,7 @@ def test_that_differing_decisions_go_to_arbitration(run, table: Path, capsys: py
         (("mode", "Tissue", "blind", "--form", "none"), 1, "There is no assessment form 'none'"),
         (("move", "Tissue", 9), 1, "There is no case 9 in the store."),
         (("assign", 9, "--to", "Dr A"), 1, "There is no case 9 in the store."),
-        (("assign", 1, "--to", " "), 1, "A reader's name is"),
+        (("assign", 1, "--to", " "), 1, "The name of a reader is"),
         (("close", "None"), 1, "There is no worklist 'None'"),
         (("arbitrate", "None"), 1, "There is no worklist 'None'"),
         (("import", "none.csv"), 1, "none.csv cannot be read"),

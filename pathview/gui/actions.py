@@ -30,17 +30,36 @@ class ActionSpec:
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_files", "File", "Open images...", ("Ctrl+O",), "Add images to the worklist"),
     ActionSpec("open_folder", "File", "Open folder...", ("Ctrl+Shift+O",), "Add a folder: DICOM, patches or images"),
+    ActionSpec("backup", "File", "Back up now", (), "A checked copy of the store, beside those of each day"),
+    ActionSpec("restore", "File", "Restore a backup...", (), "What is there now is put aside, and never deleted"),
+    ActionSpec("check_store", "File", "Check the store", (), "Every row, and the audit trail from its beginning"),
     ActionSpec("preferences", "File", "Preferences...", ("Ctrl+P",), "Mouse, keys, layout, and the monitor's size"),
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",)),
     ActionSpec("next_case", "Case", "Next case", ("PgDown", "J")),
     ActionSpec("previous_case", "Case", "Previous case", ("PgUp", "K")),
     ActionSpec("next_image", "Case", "Next image of the case", ("]",)),
     ActionSpec("previous_image", "Case", "Previous image of the case", ("[",)),
+    ActionSpec("fill_form", "Case", "Fill in the assessment", ("F2",), "Then one key an answer"),
+    ActionSpec("assess", "Case", "Lock or decide", ("Ctrl+Return",), "Locks a first read, or saves what is filled in"),
+    ActionSpec("keep_first", "Case", "Keep the first read", (), "K, while it waits for that"),
+    ActionSpec("change_first", "Case", "Change the first read...", ("Ctrl+K",), "With a reason"),
     ActionSpec("decide_positive", "Case", "Decide: positive", ("P",)),
     ActionSpec("decide_negative", "Case", "Decide: negative", ("N",)),
     ActionSpec("decide_cant_tell", "Case", "Decide: can't tell", ("C",)),
-    ActionSpec("undo_decision", "Case", "Undo the decision", ("U", "Ctrl+Z"), "Until you go to the next case"),
+    ActionSpec("undo_decision", "Case", "Undo the decision", ("U",), "Until you go to the next case"),
     ActionSpec("focus_note", "Case", "Write a note", ("Ctrl+N",)),
+    ActionSpec("agreement", "Case", "Agreement...", ("Ctrl+Shift+G",), "Readers, model and truth compared"),
+    ActionSpec("what_was_seen", "Case", "Show what was seen", ("Ctrl+H",), "At the assessment that is chosen below it"),
+    ActionSpec("reader", "Case", "Reader...", ("Ctrl+Shift+R",), "Whose name stands beside what is decided"),
+    ActionSpec("search", "Worklist", "Search", ("/",), "In titles, patients' keys and dates"),
+    ActionSpec("worklists", "Worklist", "Worklists...", ("Ctrl+Shift+W",), "Make and change lists"),
+    ActionSpec("import_csv", "Worklist", "Import a table...", (), "A csv that names files, and the list of each"),
+    ActionSpec("assign_me", "Worklist", "Assign to me", (), "The selected cases"),
+    ActionSpec("assign", "Worklist", "Assign to...", ("Ctrl+Shift+T",), "The selected cases, to a reader by name"),
+    ActionSpec("assign_nobody", "Worklist", "Assign to nobody", (), "Anybody may read the selected cases"),
+    ActionSpec("move_cases", "Worklist", "Move to a list...", ("Ctrl+M",), "The selected cases"),
+    ActionSpec("arbitration", "Worklist", "Send to arbitration", (), "Every case of this list on which readers differ"),
+    ActionSpec("close_list", "Worklist", "Close the list...", (), "All is shown, and nothing is decided any more"),
     ActionSpec("analyse_case", "Analysis", "Analyse this case", ("A",)),
     ActionSpec("analyse_selection", "Analysis", "Analyse the selected cases", ("Shift+A",)),
     ActionSpec("analyse_all", "Analysis", "Analyse all new cases", ("Ctrl+Shift+A",)),
@@ -88,9 +107,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checked=True,
     ),
     ActionSpec("theme", "View", "Dark or light", ("Ctrl+T",)),
-    ActionSpec("tool_look", "Tools", "Look only", ("Z",), checkable=True, checked=True, group="tool"),
+    ActionSpec("undo", "Tools", "Undo", ("Ctrl+Z",), "What was drawn or changed last on the images of this case"),
+    ActionSpec("redo", "Tools", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "What was undone last"),
+    ActionSpec("tool_look", "Tools", "Look only", ("Z",), "Choose marks", True, checked=True, group="tool"),
+    ActionSpec("tool_point", "Tools", "Point", ("Shift+O",), "A click", checkable=True, group="tool"),
     ActionSpec("tool_ruler", "Tools", "Ruler", ("D",), "Drag, or click twice", checkable=True, group="tool"),
     ActionSpec("tool_angle", "Tools", "Angle", ("Shift+D",), "Three clicks", checkable=True, group="tool"),
+    ActionSpec("tool_rectangle", "Tools", "Rectangle", ("Shift+R",), "Corner to corner", True, group="tool"),
     ActionSpec("tool_ellipse", "Tools", "Ellipse", ("Shift+E",), "Mean and SD inside", checkable=True, group="tool"),
     ActionSpec(
         "tool_polygon",
@@ -101,7 +124,21 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
         group="tool",
     ),
-    ActionSpec("remove_mark", "Tools", "Remove the chosen mark", ("Del",)),
+    ActionSpec("tool_freehand", "Tools", "Freehand outline", ("Shift+H",), "Drag around it", True, group="tool"),
+    ActionSpec("tool_brush", "Tools", "Brush", ("Shift+B",), "Paints on the chosen region", True, group="tool"),
+    ActionSpec("tool_eraser", "Tools", "Eraser", ("Shift+X",), "Of the chosen region", True, group="tool"),
+    ActionSpec(
+        "tool_wand", "Tools", "Magic wand", ("Shift+M",), "A click: what is about as bright", True, group="tool"
+    ),
+    ActionSpec("tool_split", "Tools", "Split", ("Shift+C",), "A line across the chosen region", True, group="tool"),
+    ActionSpec("tool_larger", "Tools", "Larger tool", ("Ctrl++", "Ctrl+="), "Brush and eraser; the wand takes more"),
+    ActionSpec("tool_smaller", "Tools", "Smaller tool", ("Ctrl+-",), "Brush and eraser; the wand takes less"),
+    ActionSpec("merge", "Tools", "Merge the chosen regions", ("Shift+J",), "Shift + click chooses several"),
+    ActionSpec("smooth", "Tools", "Smooth the chosen region", ("Shift+Y",)),
+    ActionSpec("take_finding", "Tools", "Take the finding as mine", ("Shift+T",), "A copy; the model's stays as it is"),
+    ActionSpec("label_marks", "Tools", "Label...", ("Shift+L",), "Of the chosen marks and the next ones"),
+    ActionSpec("properties", "Tools", "Properties...", ("Shift+N",), "Words of your own beside the chosen mark"),
+    ActionSpec("remove_mark", "Tools", "Remove the chosen mark", ("Del",), "All that are chosen"),
     ActionSpec("lens", "Tools", "Magnifying glass", ("G",), checkable=True),
     ActionSpec("play", "Tools", "Play the frames", ("Y",), "Of a tomosynthesis series"),
     ActionSpec("next_frame", "Tools", "Next frame", ("Ctrl+Down",)),
@@ -127,7 +164,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("about", "Help", "About PathView"),
 )
 
-MENUS = ("File", "Case", "Hanging", "Analysis", "View", "Slide", "Tools", "Help")
+MENUS = ("File", "Worklist", "Case", "Hanging", "Analysis", "View", "Slide", "Tools", "Help")
 """In this order; one without actions is not shown."""
 
 _RESERVED = {
@@ -167,17 +204,28 @@ def build_actions(
     return actions
 
 
-def set_keys(actions: Mapping[str, QAction], keys: Keys | None) -> None:
-    """Give actions their keys, and tell them in their tips."""
-    in_use = keys_in_use(keys)
+def set_keys(actions: Mapping[str, QAction], keys: Keys | None, lent: Keys | None = None) -> None:
+    """Give actions their keys, and tell them in their tips; ``lent``: see :func:`keys_in_use`."""
+    for name, own in keys_in_use(keys, lent).items():
+        actions[name].setShortcuts([QKeySequence(key) for key in own])
+    hold(actions, {}, keys, lent)
+
+
+def hold(
+    actions: Mapping[str, QAction], reasons: Mapping[str, str], keys: Keys | None, lent: Keys | None = None
+) -> None:
+    """Let actions be used, or not; the tip of one that cannot be is the reason. All others are told by their own."""
+    in_use = keys_in_use(keys, lent)
     for spec in ACTIONS:
-        own = in_use[spec.id]
-        actions[spec.id].setShortcuts([QKeySequence(key) for key in own])
-        actions[spec.id].setToolTip(f"{spec.tip or spec.text}{f' ({key_words(own[0])})' if own else ''}")
+        own, reason = in_use[spec.id], reasons.get(spec.id, "")
+        key = f" ({key_words(own[0])})" if own else ""
+        actions[spec.id].setToolTip(reason or f"{spec.tip or spec.text}{key}")
+        if spec.id in reasons:
+            actions[spec.id].setEnabled(not reason)
 
 
-def keys_in_use(keys: Keys | None = None) -> dict[str, tuple[str, ...]]:
-    """The keys of every action: those that were set, else the table's.
+def keys_in_use(keys: Keys | None = None, lent: Keys | None = None) -> dict[str, tuple[str, ...]]:
+    """The keys of every action: those that were set, else the table's; ``lent``: for a while, to actions without any.
 
     A key that was set for one action is no other's: Qt would call neither. So it may be that a new version's
     table has a key that the reader gave away long ago.
@@ -189,6 +237,10 @@ def keys_in_use(keys: Keys | None = None) -> dict[str, tuple[str, ...]]:
         own = dict.fromkeys(key for key in map(portable, keys.get(spec.id, spec.keys)) if key and key not in taken)
         taken.update(own)
         found[spec.id] = tuple(own)
+    for borrower, some in (lent or {}).items():
+        if not found[borrower]:
+            found = {name: tuple(key for key in own if key not in some) for name, own in found.items()}
+            found[borrower] = tuple(some)
     return found
 
 

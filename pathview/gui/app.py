@@ -22,7 +22,7 @@ from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
 from pathview.images.pseudonym import pseudonym
-from pathview.settings import APP_NAME, Settings
+from pathview.settings import APP_NAME, Settings, login_name
 
 if TYPE_CHECKING:  # imported by the first job, after the window is painted
     from pathview.session import Session, WindowRequest
@@ -53,6 +53,8 @@ def run(request: WindowRequest | None = None) -> int:
     wake.timeout.connect(_idle)
     window.show()
     QTimer.singleShot(0, window.desk.start)
+    if request is None:  # whoever starts it with images or in a script is not asked
+        window.sitting.ask_first()
     status = application.exec()
     return 1 if window.failed else status
 
@@ -61,18 +63,19 @@ def build_window(settings: Settings, request: WindowRequest | None = None) -> Ma
     """The window; its store is opened, and its children are started, by the first jobs."""
     pseudonym("start", "x")  # makes the installation's secret before the children look for it
     preferences = Preferences(QSettings(str(settings.data_dir / "window.ini"), QSettings.Format.IniFormat))
-    store = request.store if request is not None else None
-    window = MainWindow(Desk(SessionHandle(partial(open_session, settings, store))), preferences, settings)
+    store = (request.store if request is not None else None) or settings.store_place
+    handle = SessionHandle(partial(open_session, settings, store, preferences.reader), store)
+    window = MainWindow(Desk(handle), preferences, settings)
     if request is not None and request.paths:
-        window.desk.intake.add(list(request.paths))
+        window.desk.intake.add(list(request.paths), request.worklist)
         if request.analyse:
             window.desk.intake.added.connect(window.desk.analyse_new)
     window.refresh()
     return window
 
 
-def open_session(settings: Settings, store: Path | None) -> Session:
-    """The window's session: two children, not yet started, and a store.
+def open_session(settings: Settings, store: Path | str | None, reader: str = "") -> Session:
+    """The window's session: two children, not yet started, and a store; ``reader`` empty: the login name.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -82,9 +85,10 @@ def open_session(settings: Settings, store: Path | None) -> Session:
     from pathview.review.store import Store
     from pathview.session import Session
 
-    opened = Store(Database(store or settings.store_path))
+    name = reader or login_name()
+    opened = Store(Database(store or settings.store_place, reader=name))
     grace = settings.cancel_grace_s
-    return Session(settings, Worker("analysis", grace), Worker("reading", grace), opened)
+    return Session(settings, Worker("analysis", grace), Worker("reading", grace), opened, name)
 
 
 def _idle() -> None:

@@ -268,7 +268,10 @@ class CaseState:
             "hanging": self.step.title if self.step is not None else None,
             "threshold": self.threshold,
             "thresholds": {str(result.id): self.threshold_of(result) for result in results},
+            "frame": self.picture.frame if self.picture is not None else 0,
+            "slab": list(self.view.slab),
             "mask_shown": self.mask,
+            "fill_shown": self.fill,
             "heat_shown": self.layer if self.heat else None,
         }
 

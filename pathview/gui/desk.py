@@ -8,24 +8,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
 from pathview.gui.case_state import CaseState
+from pathview.gui.dialogs.agreement import AgreementDialog
 from pathview.gui.growing import GrowingMap
 from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
+from pathview.gui.lists import Lists
 from pathview.gui.mark_keeper import MarkKeeper
 from pathview.gui.opened import Opened
 from pathview.gui.panels.confusion import ConfusionPanel
 from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.picture_cache import PictureCache
+from pathview.gui.reading_desk import ReadingDesk
 from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
+from pathview.gui.store_keeper import StoreKeeper
 from pathview.gui.tile_review import TileReview
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, DecisionValue, ImageRow
+from pathview.review.case import CaseDetail, ImageRow
 
 log = logging.getLogger(__name__)
 _SAVE_S = 30.0
@@ -43,9 +48,6 @@ class Desk(QObject):
     """A sentence for the banner."""
     progressed = Signal(object)
     """A :class:`Progress`, or None when nothing runs any more."""
-    saving = Signal()
-    row_changed = Signal(object)
-    """A :class:`CaseRow` after a decision was saved."""
     start_failed = Signal(object)
     """The error that keeps the store from being opened."""
     models_ready = Signal(object)
@@ -61,8 +63,6 @@ class Desk(QObject):
         self._handle = handle
         self.case_id: int | None = None
         """The case that is shown, or being opened."""
-        self.undoable = False
-        """Whether the last decision can still be undone: until the next case."""
         self._reading = JobRunner("reading", self)
         self._analysis = JobRunner("analysis", self)
         self._store = JobRunner("store", self)
@@ -90,6 +90,15 @@ class Desk(QObject):
         self._analysis.became_busy.connect(self._growing.follow)
         self.marks = MarkKeeper(handle, self._store, self._measuring, self.room, self)
         self.marks.failed.connect(self.failed)
+        self.reading = ReadingDesk(handle, self._store, self.room, self)
+        """How far the reader is with the case."""
+        self.reading.others_shown.connect(self._show_others)
+        self.lists = Lists(handle, self._store, self)
+        self.keeper = StoreKeeper(handle, self._store, self)
+        for part in (self.reading, self.lists, self.keeper):
+            part.failed.connect(self.failed)
+        self.agreement: AgreementDialog | None = None
+        """Made when it is first asked for."""
 
     @property
     def state(self) -> CaseState:
@@ -100,6 +109,11 @@ class Desk(QObject):
     def opening(self) -> bool:
         """Whether the case that the reader chose is not on the desk yet: no key may decide the one before."""
         return self.state.detail is None or self.state.detail.case.id != self.case_id
+
+    @property
+    def undoable(self) -> bool:
+        """Whether the last decision can still be undone: until the next case."""
+        return self.reading.undoable
 
     @property
     def went_on(self) -> bool:
@@ -120,6 +134,11 @@ class Desk(QObject):
         return asked is not None and (result is None or result.created < asked)
 
     @property
+    def analysing(self) -> bool:
+        """Whether an analysis runs or waits."""
+        return self._analysis.busy
+
+    @property
     def busy(self) -> bool:
         """Whether anything runs or waits."""
         runners = (self._reading, self._analysis, self._store, self._measuring)
@@ -132,8 +151,20 @@ class Desk(QObject):
         review.failed.connect(self.failed)
         return review
 
+    def show_agreement(self, parent: QWidget) -> None:
+        """Open the window of agreement, or bring it to the front."""
+        if self.agreement is None:
+            self.agreement = AgreementDialog(self._handle, parent)
+            self.agreement.case_chosen.connect(self.open_case)
+        self.agreement.show()
+        self.agreement.raise_()
+        self.agreement.activateWindow()
+
     def close(self) -> None:
         """Cancel what runs and end the threads; what the reader decided and drew is saved first."""
+        if self.agreement is not None:
+            self.agreement.end()
+        self.reading.leave()
         self.room.close()
         for part in (self._analysis, self.intake, self._reading, self._measuring):
             part.close()
@@ -142,7 +173,8 @@ class Desk(QObject):
 
     def start(self) -> None:
         """Open the session, and make the day's backup of the store."""
-        self._store.submit(lambda *_: self._handle.get(), None, self.start_failed.emit)
+        known = self.reading.reader_known.emit
+        self._store.submit(lambda *_: self._handle.get().reader, known, self.start_failed.emit)
         self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self.models_ready.emit)
         self._submit(self._store, lambda *_: self._handle.get().cases.backup_if_due())
 
@@ -150,31 +182,48 @@ class Desk(QObject):
 
     def open_case(self, case_id: int) -> None:
         """Show a case, the first step of its hanging."""
+        self.reading.leave()
         self.case_id = case_id
-        self.undoable = False
         self.room.drop()
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = self._submit(self._store, lambda *_: self._read(case_id), self._on_case)
+        self._opening = self._submit(self._store, lambda *_: self._read(case_id, to_read=True), self._on_case)
 
-    def _read(self, case_id: int) -> Opened:
-        """A case and what hangs with it (in the store's thread)."""
+    @Slot()
+    def _show_others(self) -> None:
+        """What others drew is there now."""
+        if self.case_id is not None:
+            self.marks.open(self.case_id)
+
+    def clear(self) -> None:
+        """Have no case on the desk: the reader or the store is another one now."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self.room.drop()
+        self.case_id = None
+        self.reading.take(None)
+
+    def _read(self, case_id: int, to_read: bool) -> Opened:
+        """A case and what hangs with it (in the store's thread); ``to_read``: the reader opens it, for the record."""
         from pathview.review.hanging import find_protocols
 
         session = self._handle.get()
-        detail = session.cases.case(case_id)
+        protocol = session.protocol
+        reading = protocol.open(case_id) if to_read else None
+        detail = reading.detail if reading is not None else protocol.case(case_id)
         if detail.case.kind != "mammogram":
-            return Opened(detail)
-        priors = session.priors(case_id)
-        prior = session.cases.case(priors[0].id) if priors else None
+            return Opened(detail, reading=reading)
+        priors = protocol.priors(case_id)
+        prior = protocol.case(priors[0].id, beside=case_id) if priors else None
         found = find_protocols(session.settings)
-        return Opened(detail, priors, prior, found.protocols, found.problems)
+        return Opened(detail, priors, prior, found.protocols, found.problems, reading)
 
     def _on_case(self, opened: Opened) -> None:
-        self.undoable = False
         self.room.open(opened)
+        self.reading.take(opened)
         self.marks.open(opened.detail.case.id)
-        for problem in opened.problems[:1]:
+        of_form = opened.reading.problems if opened.reading is not None else ()
+        for problem in (*opened.problems, *of_form)[:1]:
             self.said.emit(problem)
 
     def prefetch(self, case_id: int) -> None:
@@ -183,7 +232,7 @@ class Desk(QObject):
             return
 
         def read(*_: Any) -> tuple[ImageRow, ...]:
-            return self._read(case_id).first_hung()
+            return self._read(case_id, to_read=False).first_hung()
 
         self._submit(self._store, read, self.room.loader.prefetch)
 
@@ -200,13 +249,19 @@ class Desk(QObject):
         if case_id is None:
             done(None)
         else:
-            self._submit(self._store, lambda *_: self._handle.get().cases.case(case_id), done)
+            beside_id = self.case_id
+            self._submit(self._store, lambda *_: self._handle.get().protocol.case(case_id, beside_id), done)
 
     def reload_case(self, case_id: int | None = None) -> None:
         """Read a case (the one on the desk) again after something about it was saved, if it hangs."""
-        wanted = self.case_id if case_id is None else case_id
+        wanted, current = self.case_id if case_id is None else case_id, self.case_id
         if wanted is not None and any(image.case_id == wanted for image in self.state.images):
-            self._submit(self._store, lambda *_: self._handle.get().cases.case(wanted), self.room.reload)
+            self._submit(self._store, lambda *_: self._handle.get().protocol.case(wanted, current), self._on_fresh)
+
+    def _on_fresh(self, fresh: CaseDetail) -> None:
+        if not self.reading.replay:
+            self.room.reload(fresh)
+        self.reading.take_detail(fresh)
 
     def show(self, **changes: Any) -> None:
         """Change how results are shown; see :meth:`ReadingRoom.show`."""
@@ -311,30 +366,6 @@ class Desk(QObject):
         self._analysis.cancel_all()
         self.intake.cancel()
         self.progressed.emit(None)
-
-    # decisions
-
-    def decide(self, value: DecisionValue | None, note: str) -> None:
-        """Save a decision (None withdraws it); it is shown as saved once it is on disk."""
-        if self.opening:
-            return
-        detail = self.state.detail
-        assert detail is not None
-        case_id, context = detail.case.id, self.state.context()
-        self.saving.emit()
-
-        def work(*_: Any) -> CaseDetail:
-            session = self._handle.get()
-            session.decide(case_id, value, note, context)
-            return session.cases.case(case_id)
-
-        def done(saved: CaseDetail) -> None:
-            if self.case_id == case_id:
-                self.undoable = value is not None
-            self.room.reload(saved)
-            self.row_changed.emit(saved.case)
-
-        self._submit(self._store, work, done)
 
     # threads
 

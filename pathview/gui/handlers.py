@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pathview.gui.dialogs.preferences_dialog import PreferencesDialog
 from pathview.gui.panels.notices import KeyboardHelp
-from pathview.results.measurement import MarkKind
+from pathview.gui.viewer.tools import TOOLS, ToolName
 
 if TYPE_CHECKING:
     from pathview.gui.main_window import MainWindow
@@ -20,6 +20,7 @@ def handlers(window: MainWindow) -> Handlers:
     """One handler for each id of :data:`pathview.gui.actions.ACTIONS`."""
     return {
         **_cases(window),
+        **_lists(window),
         **_hanging(window),
         **_viewing(window),
         **_results(window),
@@ -41,8 +42,15 @@ def _cases(window: MainWindow) -> Handlers:
         "decide_positive": lambda: window.decide("positive"),
         "decide_negative": lambda: window.decide("negative"),
         "decide_cant_tell": lambda: window.decide("cant_tell"),
-        "undo_decision": window.undo,
+        "undo_decision": window.flow.undo,
+        "fill_form": window.decision.take_focus,
+        "assess": window.flow.confirm,
+        "keep_first": window.decision.keep,
+        "change_first": window.decision.change,
+        "what_was_seen": window.decision.history.show_button.click,
+        "reader": window.sitting.ask_reader,
         "focus_note": window.decision.note.setFocus,
+        "agreement": lambda: window.desk.show_agreement(window),
         "analyse_case": window.analyse_case,
         "analyse_selection": window.analyse_selection,
         "analyse_all": window.desk.analyse_new,
@@ -51,6 +59,24 @@ def _cases(window: MainWindow) -> Handlers:
         "theme": window.switch_theme,
         "keys": lambda: KeyboardHelp(window, window.preferences).exec(),
         "about": window.about,
+    }
+
+
+def _lists(window: MainWindow) -> Handlers:
+    lists, keeper = window.lists, window.desk.keeper
+    return {
+        "search": window.worklist.filters.search.setFocus,
+        "worklists": lists.ask_lists,
+        "import_csv": lambda: window.opening.ask_table(),
+        "assign_me": lists.assign_to_me,
+        "assign": lists.ask_reader,
+        "assign_nobody": lists.assign_to_nobody,
+        "move_cases": lists.ask_list,
+        "arbitration": lists.send_to_arbitration,
+        "close_list": lists.close_list,
+        "backup": keeper.back_up,
+        "restore": window.sitting.ask_restore,
+        "check_store": keeper.check,
     }
 
 
@@ -111,15 +137,23 @@ def _results(window: MainWindow) -> Handlers:
 def _tools(window: MainWindow) -> Handlers:
     box, cine = window.viewer.box, window.viewer.cine
 
-    def use(kind: MarkKind | None) -> Callable[[bool], None]:
-        return lambda on: box.use_tool(kind) if on else None
+    marks, annotating = window.desk.marks, window.annotating
+
+    def use(tool: ToolName | None) -> Callable[[bool], None]:
+        return lambda on: box.drawings.use(tool) if on else None
 
     return {
         "tool_look": use(None),
-        "tool_ruler": use("ruler"),
-        "tool_angle": use("angle"),
-        "tool_ellipse": use("ellipse"),
-        "tool_polygon": use("polygon"),
+        **{f"tool_{tool}": use(tool) for tool in TOOLS},
+        "tool_larger": lambda: box.drawings.resize(1),
+        "tool_smaller": lambda: box.drawings.resize(-1),
+        "undo": marks.undo,
+        "redo": marks.redo,
+        "merge": annotating.merge,
+        "smooth": annotating.smooth,
+        "take_finding": annotating.take_finding,
+        "label_marks": window.viewer.labels.open_menu,
+        "properties": annotating.ask_properties,
         "remove_mark": lambda: window.viewer.canvas.drawing.delete(),
         "lens": box.use_lens,
         "play": cine.toggle,

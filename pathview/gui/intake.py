@@ -1,28 +1,24 @@
-"""The intake: the worklist's rows, and images on their way into it."""
+"""The intake: images on their way into the worklist."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.review.case import CaseRow, Order
 
 if TYPE_CHECKING:  # the session is imported by the first job, after the window is painted
-    from pathview.session import Added
+    from pathview.review.intake import Added
 
 
 class Intake(QObject):
-    """Asks the store for rows and puts images into it; images are opened in a thread of its own."""
+    """Puts images into the store; they are opened in a thread of its own."""
 
-    worklist_ready = Signal(object, int)
-    """First page of rows, and how many cases there are."""
-    page_ready = Signal(object)
     asked = Signal()
     """Images are to be added."""
     added = Signal(object)
@@ -53,28 +49,19 @@ class Intake(QObject):
         """Stop adding; what was added stays."""
         self._adding.cancel_all()
 
-    def load_worklist(self, order: Order, search: str, limit: int) -> None:
-        """Ask for the first page."""
-
-        def work(*_: Any) -> tuple[list[CaseRow], int]:
-            cases = self._handle.get().cases
-            return cases.worklist(order, limit, 0, search), cases.count(search)
-
-        self._store.submit(work, lambda found: self.worklist_ready.emit(*found), self.failed.emit)
-
-    def load_page(self, order: Order, search: str, limit: int, offset: int) -> None:
-        """Ask for a further page."""
-
-        def work(*_: Any) -> list[CaseRow]:
-            return self._handle.get().cases.worklist(order, limit, offset, search)
-
-        self._store.submit(work, self.page_ready.emit, self.failed.emit)
-
-    def add(self, paths: Sequence[Path]) -> None:
-        """Put images into the worklist."""
+    def add(self, paths: Sequence[Path], worklist: str | None = None) -> None:
+        """Put images, and those that tables (csv) name, into the list of this name; None: into that of their kind."""
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Added:
-            return self._handle.get().add(paths, progress, cancel)
+            from pathview.review.intake import Added
+
+            session = self._handle.get()
+            tables = [path for path in paths if path.suffix.lower() == ".csv" and path.is_file()]
+            found = session.add([path for path in paths if path not in tables], progress, cancel, worklist)
+            for table in tables:
+                taken = session.import_csv(table, worklist, progress, cancel)
+                found = Added((*found.case_ids, *taken.case_ids), (*found.problems, *taken.problems))
+            return found
 
         self._add(work)
 
@@ -82,12 +69,12 @@ class Intake(QObject):
         """Draw the phantoms and put them into the worklist."""
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Added:
-            from pathview.demo import make_cases
+            from pathview.demo import SAMPLES, make_cases
 
             session = self._handle.get()
             folder = session.settings.data_dir / "demo"
             cases = session.opener.run(make_cases, folder, progress=progress, cancel=cancel)
-            return session.add(cases, progress, cancel)
+            return session.add(cases, progress, cancel, SAMPLES)
 
         self._add(work)
 

@@ -6,48 +6,44 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
     QLabel,
     QMainWindow,
     QMessageBox,
-    QScrollArea,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
 )
 
 from pathview import __version__
 from pathview.gui import theme as themes
-from pathview.gui.actions import build_actions, set_keys
+from pathview.gui.actions import build_actions
+from pathview.gui.annotating import Annotating
 from pathview.gui.desk import Desk
+from pathview.gui.frame import Frame
 from pathview.gui.handlers import handlers
 from pathview.gui.opening import Opening
 from pathview.gui.panels.ai_panel import AiPanel
+from pathview.gui.panels.assessment import AssessmentPanel
 from pathview.gui.panels.confusion import ConfusionPanel
-from pathview.gui.panels.decision_panel import DecisionPanel
 from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.panels.notices import Banner, EmptyState
 from pathview.gui.panels.progress import ProgressLine
 from pathview.gui.panels.study_panel import StudyPanel
-from pathview.gui.panels.worklist import PAGE, WorklistPanel
+from pathview.gui.panels.worklist import WorklistPanel
 from pathview.gui.preferences import Preferences
 from pathview.gui.reading import Reading
+from pathview.gui.reading_flow import NO_PICTURE, ReadingFlow
+from pathview.gui.sitting import Sitting
 from pathview.gui.viewer.viewer import Viewer
-from pathview.review.case import CaseRow, DecisionValue
+from pathview.gui.worklist_flow import WorklistFlow
+from pathview.review.case import DecisionValue
 from pathview.settings import INVESTIGATIONAL, Settings
 
 if TYPE_CHECKING:  # see the intake
+    from pathview.gui.lists import Listing
     from pathview.models.catalogue import Model
-    from pathview.session import Added
-
-
-_NO_PICTURE = "There is no picture on the screen to decide on; only can't tell can be decided."
-_SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
-"""What a first window takes, and what its frame does."""
+    from pathview.review.intake import Added
 
 
 class MainWindow(QMainWindow):
@@ -60,6 +56,8 @@ class MainWindow(QMainWindow):
         self.preferences = preferences
         self._settings = settings
         self.failed = False
+        self._added: int | None = None
+        """The first case of those that were just put in, until it is on the desk."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         self._application = application
@@ -71,93 +69,64 @@ class MainWindow(QMainWindow):
         self.study = StudyPanel(theme)
         self.viewer = Viewer()
         self.ai = AiPanel(theme)
-        self.decision = DecisionPanel()
+        self.decision = AssessmentPanel(theme)
         self.banner = Banner()
         self.empty = EmptyState()
         self.gallery = GalleryPanel(theme)
         self.confusion = ConfusionPanel()
         self.tiles = desk.review_tiles(self.gallery, self.confusion, self)
         self.reading = Reading(desk, self.viewer, self.study, preferences, self)
+        self.flow = ReadingFlow(desk, self.decision, self.viewer.box, preferences, self)
+        self.lists = WorklistFlow(desk.lists, self.worklist, preferences, self)
+        self.sitting = Sitting(desk, preferences, self)
+        self.annotating = Annotating(desk, self.viewer, self)
         self._lay_out()
         self.actions_by_id: dict[str, QAction] = build_actions(self, handlers(self), preferences.keys)
         self.opening = Opening(self, self.actions_by_id["quit"], preferences)
         self._connect()
-        self._restore()
+        self._frame.restore(preferences.store)
         self.reading.follow(self.actions_by_id)
+        self.flow.follow(self.actions_by_id)
+        self.lists.follow(self.actions_by_id)
+        self.annotating.follow(self.actions_by_id)
         self._show_state()
 
     # parts
 
     def _lay_out(self) -> None:
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.empty)
-        self._lower = QSplitter(Qt.Orientation.Horizontal)
-        self._lower.addWidget(self.gallery)
-        self._lower.addWidget(self.confusion)
-        self._lower.setSizes([800, 300])
-        self._middle = QSplitter(Qt.Orientation.Vertical)
-        self._middle.addWidget(self.viewer)
-        self._middle.addWidget(self._lower)
-        self._middle.setSizes([500, 400])
-        self._middle.setStretchFactor(0, 1)
-        self._lower.hide()
-        self._stack.addWidget(self._middle)
-        column.addWidget(self.banner)
-        column.addWidget(self._stack, 1)
-        right = QWidget()
-        right.setObjectName("panel")
-        side = QVBoxLayout(right)
-        side.setContentsMargins(0, 0, 0, 0)
-        scroll = QScrollArea()
-        scroll.setWidget(self.ai)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        side.addWidget(scroll, 1)
-        side.addWidget(self.decision)
-        left = QSplitter(Qt.Orientation.Vertical)
-        left.addWidget(self.worklist)
-        left.addWidget(self.study)
-        left.setChildrenCollapsible(False)
-        left.setSizes([500, 420])
-        self._left = left
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (left, middle, right):
-            self._splitter.addWidget(widget)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setCollapsible(1, False)
-        self._splitter.setSizes([300, 1100, 330])
-        left.setMinimumWidth(250)
-        right.setMinimumWidth(300)
-        self.setCentralWidget(self._splitter)
+        left, lower = (self.worklist, self.study), (self.gallery, self.confusion)
+        parts = (self.banner, self.empty, self.viewer, lower, (self.decision.sides, self.ai), self.decision)
+        self._frame = Frame(self, left, *parts)
         self.progress = ProgressLine()
-        self.statusBar().addPermanentWidget(self.progress)
         notice = QLabel(INVESTIGATIONAL)
         notice.setObjectName("dim")
-        self.statusBar().addWidget(notice)
-        self.statusBar().setSizeGripEnabled(False)
-        self.statusBar().setContentsMargins(8, 0, 8, 0)
+        bar = self.statusBar()
+        bar.addPermanentWidget(self.progress)
+        bar.addWidget(self.sitting.button)
+        bar.addWidget(notice)
+        bar.setSizeGripEnabled(False)
+        bar.setContentsMargins(8, 0, 8, 0)
         self.worklist.list.setFocus()
 
     def _connect(self) -> None:
         desk, worklist, ai = self.desk, self.worklist, self.ai
         desk.state_changed.connect(self._show_state)
-        desk.intake.worklist_ready.connect(self._show_worklist)
-        desk.intake.page_ready.connect(worklist.model.append)
+        self.lists.listed.connect(self._on_listed)
+        self.lists.case_found.connect(self._open_found)
         desk.intake.added.connect(self._on_added)
         desk.intake.ended.connect(self.refresh)
         desk.said.connect(self.banner.say)
-        desk.start_failed.connect(self._fail)
+        for part in (self.lists, self.flow, self.sitting, self.annotating):
+            part.said.connect(self.banner.say)
+        self.flow.replaying.began.connect(self.banner.say)
+        self.flow.replaying.ended.connect(self.banner.hide)
+        self.sitting.renewed.connect(self._renew)
+        self.sitting.ended.connect(self._fail)
+        desk.reading.changed.connect(self._on_reading)
         desk.progressed.connect(self.progress.show_step)
-        desk.saving.connect(self.decision.show_saving)
-        desk.row_changed.connect(worklist.update_row)
+        desk.reading.row_changed.connect(self.lists.show_decided)
         desk.case_saved.connect(self._on_case_saved)
         worklist.case_chosen.connect(self._open_case)
-        worklist.query_changed.connect(self.refresh)
-        worklist.more_wanted.connect(self._load_page)
         worklist.analyse_selection.connect(self.analyse_selection)
         worklist.analyse_all.connect(desk.analyse_new)
         ai.display_changed.connect(self._change_display)
@@ -168,8 +137,6 @@ class MainWindow(QMainWindow):
         ai.heat_toggled.connect(self.actions_by_id["heat"].setChecked)
         ai.analyse_asked.connect(self.analyse_case)
         ai.pixel_size_stated.connect(desk.state_pixel_size)
-        self.decision.decided.connect(self.decide)
-        self.decision.undone.connect(self.undo)
         self.progress.cancelled.connect(desk.cancel)
         self.opening.asked.connect(desk.intake.add)
         self.empty.open_files.connect(self.opening.ask_files)
@@ -200,12 +167,7 @@ class MainWindow(QMainWindow):
         self.ai.show_area(state.area_px, spacing.pixel_area_mm2 if spacing else None, state.places)
         self.ai.show_switches(state.mask, state.fill, state.heat)
         self.ai.show_heat(state.heatmaps.get(state.layer) if state.heat else None, state.heat and desk.explaining)
-        self.decision.show_case(state.detail, desk.undoable, not state.hung or not self._all_failed())
-
-    def _all_failed(self) -> bool:
-        """Whether nothing that hangs can be shown."""
-        state = self.desk.state
-        return all(state.view_of(image.id).problem is not None for image in state.hung)
+        self.ai.show_hidden(state.detail.case if state.detail is not None else None)
 
     @Slot(str)
     def _notice(self, words: str) -> None:
@@ -216,8 +178,6 @@ class MainWindow(QMainWindow):
     def _on_preferences(self, what: str) -> None:
         if what == "monitors" and "calibrated" in self.banner.text:
             self.banner.hide()
-        if what == "keys":
-            set_keys(self.actions_by_id, self.preferences.keys)
 
     @Slot()
     def _prefetch(self) -> None:
@@ -226,19 +186,39 @@ class MainWindow(QMainWindow):
         if following is not None:
             self.desk.prefetch(following)
 
-    @Slot(object, int)
-    def _show_worklist(self, rows: list[CaseRow], total: int) -> None:
-        self.worklist.show_rows(rows, total, self.desk.case_id)
-        empty = total == 0 and not self.worklist.search
-        self._stack.setCurrentIndex(0 if empty else 1)
-        if empty:
+    @Slot(object)
+    def _on_listed(self, listing: Listing) -> None:
+        self._frame.show_empty(listing.empty)
+        rows = self.worklist.model.rows
+        if listing.empty:
             self.empty.show_recent(self.preferences.recent())
-        elif self.desk.case_id is None and rows and not self.desk.intake.adding:
+        elif self.desk.case_id is None and rows and not self.desk.intake.adding and not self.sitting.asking:
             self.worklist.choose(rows[0].id)
+
+    @Slot()
+    def _on_reading(self) -> None:
+        """The list that has the case that was opened is shown; whose marks are seen may have changed."""
+        now = self.desk.reading.now
+        if now is not None:
+            self.worklist.update_row(now.detail.case)
+            if self.lists.current != now.detail.case.id:  # it was opened elsewhere
+                self.lists.current = now.detail.case.id
+                self.worklist.follow(now.detail.case.id)
+        if now is not None and self._added == now.detail.case.id:
+            self._added = None
+            self.lists.show_list_of(now.worklist.id)
+
+    @Slot()
+    def _renew(self) -> None:
+        """Another reader, or a restored store: nothing that is shown holds any more."""
+        self.desk.clear()
+        self.lists.current = None
+        self.refresh()
 
     @Slot(object)
     def _on_added(self, found: Added) -> None:
         if found.case_ids and not self.desk.went_on:
+            self._added = found.case_ids[0]
             self._open_case(found.case_ids[0])
         if found.problems:
             self.banner.say_all(found.problems)
@@ -248,53 +228,38 @@ class MainWindow(QMainWindow):
         self.refresh()
         self.desk.reload_case(case_id)
 
-    @Slot(object)
-    def _fail(self, error: Exception) -> None:
+    @Slot()
+    def _fail(self) -> None:
         """Without a store nothing can be kept, so nothing is begun."""
         self.failed = True
-        QMessageBox.critical(self, "PathView", str(error))
         self.close()
 
     # what the reader does
 
     @Slot()
     def refresh(self) -> None:
-        """Load the first page of the worklist again."""
-        limit = max(PAGE, self.worklist.model.rowCount())
-        self.desk.intake.load_worklist(self.worklist.order, self.worklist.search, limit)
+        """Load what is in view of the worklist again."""
+        self.lists.refresh()
 
     @Slot(int)
-    def _load_page(self, offset: int) -> None:
-        self.desk.intake.load_page(self.worklist.order, self.worklist.search, PAGE, offset)
+    def _open_found(self, case_id: int) -> None:
+        """A case that is not among the rows of the list."""
+        self.worklist.follow(case_id)
+        self._open_case(case_id)
 
     @Slot(int)
     def _open_case(self, case_id: int) -> None:
         self.banner.hide()
-        self.decision.setEnabled(False)  # until the case is on the desk
+        self.lists.current = case_id
         self.desk.open_case(case_id)
+        self.flow.show_state()  # nothing can be decided until the case is on the desk
 
     @Slot(str)
     def decide(self, value: DecisionValue) -> None:
-        """Decide on the case that is shown."""
-        if self.desk.opening:
-            return
-        if value == "cant_tell" or self.desk.state.any_picture:
-            if self.banner.text == _NO_PICTURE:
-                self.banner.hide()
-            self.desk.decide(value, self.decision.note.toPlainText().strip())
-        else:
-            self.banner.say(_NO_PICTURE)
-            self._show_state()
-
-    @Slot()
-    def undo(self) -> None:
-        """Take the last decision back."""
-        if self.desk.opening:
-            return
-        if self.desk.undoable:
-            self.desk.decide(None, "")
-        else:
-            self.banner.say("Undo ends when you go to another case; to change a decision later, decide again.")
+        """Decide on the case that is shown; see :meth:`ReadingFlow.decide`."""
+        if self.banner.text == NO_PICTURE:
+            self.banner.hide()
+        self.flow.decide(value)
 
     @Slot()
     def analyse_case(self) -> None:
@@ -325,15 +290,17 @@ class MainWindow(QMainWindow):
     @Slot(bool)
     def show_gallery(self, on: bool) -> None:
         """Show the tiles to look at under the viewer."""
-        self._lower.setVisible(on)
+        self._frame.lower.setVisible(on)
         self.tiles.switch(on)
         if on:
             self.gallery.setFocus()
 
     @Slot()
     def leave_or_cancel(self) -> None:
-        """Leave the note or the tool, so that keys and mouse do again what they did; elsewhere stop what runs."""
-        if self.decision.note.hasFocus():
+        """Leave a text, a replay or the tool, so that keys and mouse do again what they did; else stop what runs."""
+        if self.flow.leave_replay():
+            return
+        if self.decision.has_focus or self.worklist.filters.search.hasFocus():
             self.worklist.list.setFocus()
         elif self.viewer.canvas.drawing.key(Qt.Key.Key_Escape):
             return
@@ -366,6 +333,7 @@ class MainWindow(QMainWindow):
         self.worklist.set_theme(theme)
         self.ai.set_theme(theme)
         self.study.theme = theme
+        self.decision.set_theme(theme)
         self.gallery.set_theme(theme)
         self._show_state()
 
@@ -380,23 +348,9 @@ class MainWindow(QMainWindow):
         )
         QMessageBox.about(self, "About PathView", words)
 
-    def _restore(self) -> None:
-        kept = self.preferences.store
-        geometry, splitter, left = (kept.value(key) for key in ("geometry", "splitter", "left"))
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
-        else:
-            self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
-        if isinstance(splitter, QByteArray):
-            self._splitter.restoreState(splitter)
-        if isinstance(left, QByteArray):
-            self._left.restoreState(left)
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the frame, end the threads and the children."""
-        self.preferences.store.setValue("geometry", self.saveGeometry())
-        self.preferences.store.setValue("splitter", self._splitter.saveState())
-        self.preferences.store.setValue("left", self._left.saveState())
+        self._frame.keep(self.preferences.store)
         self.tiles.close()
         self.desk.close()
         super().closeEvent(event)

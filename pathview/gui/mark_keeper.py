@@ -1,31 +1,45 @@
-"""The reader's marks on the images of a case: kept first, then shown, then measured."""
+"""The reader's marks on the images of a case: kept first, then shown, then measured; and undone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from pathview.gui.job_runner import JobRunner, Work
+from pathview.gui.deeds import Pairs
+from pathview.gui.job_runner import JobRunner
+from pathview.gui.mark_indexes import MANY, MarkIndexes
 from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
-from pathview.gui.viewer.marks import Drawn, Measurer
+from pathview.gui.viewer.marks import NO_COLORS, Colors, Drawn
+from pathview.gui.viewer.measurer import Measurer
 from pathview.images.pyramid import PictureData
-from pathview.results.measurement import Mark
+from pathview.jobs import CancelToken
+from pathview.results.annotation import Mark
+from pathview.results.annotation_history import Change, History, Step
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
+    from pathview.results.annotation_index import MarkIndex
     from pathview.review.marks import StoredMark
+    from pathview.session import Session
 
-_SAVING = "saving ..."
+_SAVING = ("saving ...",)
+_REMOVING = ("removing ...",)
+_GONE = "These annotations have changed since, or do not hang any more; nothing was done."
 
 
 class MarkKeeper(QObject):
-    """Marks by image; each change goes to the store, and is shown once it is there."""
+    """Marks by image; each gesture goes to the store, and is shown as kept once it is there."""
 
     changed = Signal(int)
     """Image id: other marks, or other words beside them."""
+    history_changed = Signal()
+    """There is something else to undo or to redo."""
+    said = Signal(str)
     failed = Signal(object)
 
     def __init__(
@@ -39,122 +53,241 @@ class MarkKeeper(QObject):
         """``store`` writes, ``measuring`` counts pixels."""
         super().__init__(parent)
         self._handle = handle
-        self._store = store
+        self._store, self._measuring = store, measuring
         self._room = room
+        self.colors: Colors = NO_COLORS
         self._measurer = Measurer(measuring, self)
         self._measurer.measured.connect(self._on_measured)
+        self._indexes = MarkIndexes(measuring, self)
+        self._indexes.ready.connect(self.changed)
         self._case_id: int | None = None
         self._marks: dict[str, tuple[int, Mark]] = {}
+        """As they will be once all that was done is kept."""
+        self._leaving: dict[str, tuple[int, Mark]] = {}
+        """Marks whose removal is not kept yet."""
+        self._others: dict[str, str] = {}
+        """Who drew marks that another reader drew."""
         self._lines: dict[str, tuple[str, ...]] = {}
+        self._chosen: Collection[str] = ()
+        self.history = History()
+        self._saving = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+        """Undo and redo wait until all before them is kept."""
         room.picture_changed.connect(self._measure_image)
         room.frame_changed.connect(self._measure_image)
 
+    # what there is
+
     def of(self, image_id: int) -> tuple[Drawn, ...]:
         """The marks of the frame of an image that is shown, oldest first."""
-        picture = self._room.state.view_of(image_id).picture
-        frame = picture.frame if picture is not None else 0
+        frame, found = self.frame_of(image_id), {**self._marks, **self._leaving}
         return tuple(
             Drawn(mark, self._lines.get(mark.id, ()))
-            for owner, mark in self._marks.values()
+            for owner, mark in found.values()
             if owner == image_id and mark.frame == frame
         )
 
+    def index_of(self, image_id: int, drawn: Sequence[Drawn]) -> MarkIndex | None:
+        """An index of what :meth:`of` gave; None where it is little."""
+        return self._indexes.of(image_id, {one.mark.id: one.mark for one in drawn})
+
+    def frame_of(self, image_id: int) -> int:
+        """The frame of an image that is shown."""
+        picture = self._room.state.view_of(image_id).picture
+        return picture.frame if picture is not None else 0
+
+    def found(self, ids: Iterable[str]) -> tuple[Mark, ...]:
+        """Marks by id, in this order; those that are not there are left out."""
+        return tuple(self._marks[one][1] for one in ids if one in self._marks)
+
+    def image_of(self, mark_id: str) -> int | None:
+        """Id of the image that a mark is on."""
+        return self._marks[mark_id][0] if mark_id in self._marks else None
+
     def open(self, case_id: int) -> None:
         """Take the marks of another case, and of the prior that hangs beside it."""
+        if case_id != self._case_id:
+            self.history.clear()
+            self._waiting.clear()
+            self.history_changed.emit()
         self._case_id = case_id
         self._measurer.forget_all()
+        self._indexes.clear()
         before = {image_id for image_id, _ in self._marks.values()}
-        self._marks, self._lines = {}, {}
+        self._marks, self._leaving, self._lines, self._others = {}, {}, {}, {}
         prior = self._room.state.prior
 
-        def work(*_: Any) -> Mapping[int, tuple[StoredMark, ...]]:
-            marks = self._handle.get().cases.marks
-            return {**marks.of_case(case_id), **(marks.of_case(prior.case.id) if prior is not None else {})}
+        def work(*_: Any) -> tuple[Mapping[int, tuple[StoredMark, ...]], str]:
+            protocol = self._handle.get().protocol
+            beside = protocol.marks(prior.case.id) if prior is not None else {}
+            return {**protocol.marks(case_id), **beside}, protocol.reader
 
-        def done(found: Mapping[int, tuple[StoredMark, ...]]) -> None:
+        def done(read: tuple[Mapping[int, tuple[StoredMark, ...]], str]) -> None:
+            found, reader = read
             if self._case_id == case_id:
                 for image_id, stored in found.items():
                     self._marks |= {one.mark.id: (image_id, one.mark) for one in stored}
+                    self._others |= {one.mark.id: one.reader for one in stored if one.reader != reader}
                 for image_id in before | set(found):  # also where there is none any more
                     self._measure_image(image_id)
 
         self._store.submit(work, done, self.failed.emit)
 
-    @Slot(int, object)
-    def add(self, image_id: int, mark: Mark) -> None:
-        """Keep a new mark."""
-        picture = self._room.state.view_of(image_id).picture
-        mark = replace(mark, frame=picture.frame if picture is not None else 0)
+    # gestures
 
-        def work(*_: Any) -> None:
-            session = self._handle.get()
-            session.cases.marks.add(image_id, mark, session.reader)
+    def do(self, image_id: int, name: str, pairs: Pairs) -> bool:
+        """Keep a gesture: marks before and after, a step that can be undone; whether it is on its way.
 
-        self._save(image_id, mark, work)
+        Args:
+            image_id: of the image that they are on.
+            name: what was done, as menus say it.
+            pairs: what they were and are.
+        """
+        changes = tuple(Change(image_id, before, after) for before, after in pairs if before != after)
+        other = next((self._others[one.mark_id] for one in changes if one.mark_id in self._others), None)
+        if other is not None:
+            self.said.emit(f"{other} drew this; it can be looked at, not changed.")
+            self.changed.emit(image_id)
+            return False
+        if not changes or not self._stands(changes):
+            return False
+        self._save(Step(name, changes), partial(self._remember, name, changes), None)
+        return True
 
-    @Slot(object)
-    def move(self, mark: Mark) -> None:
-        """Keep a mark's new points."""
-        image_id = self._marks[mark.id][0]
+    def _remember(self, name: str, changes: Sequence[Change]) -> None:
+        told = self.history.do(name, changes)
+        if told is not None:
+            self.said.emit(told)
 
-        def work(*_: Any) -> None:
-            session = self._handle.get()
-            session.cases.marks.move(mark.id, mark.points, session.reader)
+    def undo(self) -> None:
+        """Take the last gesture back, once all before it is kept."""
+        self._travel(self.history.undo, self.history.redo)
 
-        self._save(image_id, mark, work)
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self._travel(self.history.redo, self.history.undo)
 
-    def _save(self, image_id: int, mark: Mark, work: Work) -> None:
-        """Show a mark as being saved; what it measures stands there once it is. What fails is shown as it was."""
-        self._marks[mark.id] = (image_id, mark)
-        self._lines[mark.id] = (_SAVING,)
-        self.changed.emit(image_id)
+    def _travel(self, go: Callable[[], Step | None], back: Callable[[], object]) -> None:
+        if self._saving:
+            self._waiting.append(partial(self._travel, go, back))
+            return
+        step = go()
+        if step is None:
+            return
+        if not self._stands(step.changes):
+            back()
+            self.said.emit(_GONE)
+            return
+        self._save(step, None, back)
+
+    def _stands(self, changes: Sequence[Change]) -> bool:
+        """Whether marks are as a step found them."""
+        return all(self._marks.get(one.mark_id, (0, None))[1] == one.before for one in changes)
+
+    def _save(self, step: Step, kept: Callable[[], None] | None, refused: Callable[[], object] | None) -> None:
+        """Show a step as being saved; what it measures stands there once it is. What fails is shown as it was."""
+        for change in step.changes:
+            if change.after is not None:
+                self._marks[change.mark_id] = (change.image_id, change.after)
+            elif change.mark_id in self._marks:
+                self._leaving[change.mark_id] = self._marks.pop(change.mark_id)
+            self._lines[change.mark_id] = _SAVING if change.after is not None else _REMOVING
+        self._tell(step)
         case_id = self._case_id
+        self._saving += 1
+
+        def work(*_: Any) -> None:
+            session = self._handle.get()
+            session.cases.marks.apply(step, session.reader)
+
+        def done(_: object) -> None:
+            if self._case_id == case_id:
+                if kept is not None:
+                    kept()
+                self._take(step)
 
         def failed(error: Exception) -> None:
             self.failed.emit(error)
             if self._case_id == case_id and case_id is not None:
+                if refused is not None:
+                    refused()
                 self.open(case_id)
 
-        self._store.submit(work, lambda _: self._take(image_id, mark), failed)
+        self._store.submit(work, done, failed, ended=self._saved)
 
-    @Slot(str)
-    def remove(self, mark_id: str) -> None:
-        """Take a mark away; the store keeps it as removed."""
-        image_id = self._marks[mark_id][0]
+    def _saved(self) -> None:
+        self._saving -= 1
+        self.history_changed.emit()
+        if not self._saving and self._waiting:
+            self._waiting.popleft()()
 
-        def work(*_: Any) -> None:
-            session = self._handle.get()
-            session.cases.marks.remove(mark_id, session.reader)
+    def _take(self, step: Step) -> None:
+        """A step is kept: measure what it left."""
+        for change in step.changes:
+            if change.after is None:
+                self._leaving.pop(change.mark_id, None)
+                self._measurer.forget(change.mark_id)
+            elif self._marks.get(change.mark_id, (0, None))[1] is change.after:
+                self._lines.pop(change.mark_id, None)
+                self._measure(change.image_id, change.after)
+        self._tell(step)
 
-        def done(_: object) -> None:
-            self._marks.pop(mark_id, None)
-            self._measurer.forget(mark_id)
+    def _tell(self, step: Step) -> None:
+        for image_id in dict.fromkeys(change.image_id for change in step.changes):
             self.changed.emit(image_id)
 
-        self._store.submit(work, done, self.failed.emit)
+    def relabel(self, old: str, new: str) -> None:
+        """A label has another name in the store."""
+        for mark_id, (image_id, mark) in self._marks.items():
+            if mark.label == old:
+                self._marks[mark_id] = (image_id, replace(mark, label=new))
+        self.history.relabel(old, new)
 
-    def _take(self, image_id: int, mark: Mark) -> None:
-        if self._room.state.image_of(image_id) is not None:
-            self._marks[mark.id] = (image_id, mark)
-            self._measure(image_id, mark)
+    # threads
+
+    def compute(self, work: Callable[[Any, CancelToken], Any], done: Callable[[Any], None]) -> None:
+        """Have something made of pixels, in the measuring thread."""
+        self._measuring.submit(work, done, self.failed.emit)
+
+    def in_store(self, work: Callable[[Session], Any], done: Callable[[Any], None]) -> None:
+        """Read or write labels, in the store's thread."""
+        self._store.submit(lambda *_: work(self._handle.get()), done, self.failed.emit)
+
+    def show_colors(self, colors: Colors) -> None:
+        """Draw marks in other colours, by label."""
+        self.colors = colors
+        for image_id in {owner for owner, _ in self._marks.values()}:
+            self.changed.emit(image_id)
+
+    # measuring
+
+    def measure_chosen(self, ids: Collection[str]) -> None:
+        """Of very many marks only these are measured."""
+        self._chosen = ids
+        for mark_id in ids:
+            if mark_id in self._marks and mark_id not in self._lines:
+                self._measure(*self._marks[mark_id])
 
     @Slot(int)
     def _measure_image(self, image_id: int) -> None:
-        for owner, mark in tuple(self._marks.values()):
-            if owner == image_id:
-                self._measure(image_id, mark)
+        own = [mark for owner, mark in self._marks.values() if owner == image_id]
+        for mark in own if len(own) < MANY else [mark for mark in own if mark.id in self._chosen]:
+            self._measure(image_id, mark)
         self.changed.emit(image_id)
 
     def _measure(self, image_id: int, mark: Mark) -> None:
         picture = self._room.state.view_of(image_id).picture
         if picture is not None and picture.frame == mark.frame and _is_whole(picture):
             self._measurer.measure(mark, picture)
-        self.changed.emit(image_id)
 
     @Slot(str, object)
     def _on_measured(self, mark_id: str, lines: tuple[str, ...]) -> None:
-        if mark_id in self._marks:
-            self._lines[mark_id] = lines
+        if mark_id in self._marks and self._lines.get(mark_id) != _SAVING:
+            mark = self._marks[mark_id][1]
+            name = (mark.label,) if mark.label else ()
+            other = (f"drawn by {self._others[mark_id]}",) if mark_id in self._others else ()
+            words = tuple(f"{key}: {value}" for key, value in mark.properties.items())
+            self._lines[mark_id] = (*name, *lines, *words, *other)
             self.changed.emit(self._marks[mark_id][0])
 
 

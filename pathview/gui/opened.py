@@ -9,6 +9,7 @@ from pathview.review.case import CaseDetail, CaseRow, ImageRow
 
 if TYPE_CHECKING:  # the window starts without their library
     from pathview.review.hanging import HungStep, Protocol
+    from pathview.review.reading import OpenedReading
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,14 @@ class Opened:
     """A case and what hangs with it, as read from the store."""
 
     detail: CaseDetail
+    """Under the reader's veil, as all that hangs with it."""
     priors: tuple[CaseRow, ...] = ()
     prior: CaseDetail | None = None
     protocols: tuple[Protocol, ...] = ()
     problems: tuple[str, ...] = ()
-    """One sentence for each hanging protocol that is wrong."""
+    """One sentence for each hanging protocol, or the list's form, that is wrong."""
+    reading: OpenedReading | None = None
+    """How far the reader is with it; None where it was only looked at."""
 
     @property
     def images(self) -> tuple[ImageRow, ...]:

@@ -55,6 +55,13 @@ class Opening(QObject):
         if name:
             self.open([Path(name)])
 
+    @Slot()
+    def ask_table(self) -> None:
+        """Let the reader choose a table that names images."""
+        name, _ = QFileDialog.getOpenFileName(self._window, "Import a table", "", "Tables (*.csv);;All files (*)")
+        if name:
+            self.asked.emit([Path(name)])
+
     def drop(self, event: QDropEvent) -> None:
         """Open what was dropped."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]

@@ -14,6 +14,7 @@ from pathview.gui import theme as themes
 from pathview.gui.actions import ACTIONS, Keys, portable
 
 _RECENT = 6
+_LONGEST_NAME = 80
 Gesture = Literal["pan", "window", "zoom", "scroll", "magnify", "none"]
 DRAGS: tuple[Gesture, ...] = get_args(Gesture)
 WHEELS: tuple[Gesture, ...] = ("zoom", "scroll", "none")
@@ -103,6 +104,25 @@ class Preferences(QObject):
         """Remember what was opened."""
         new = [str(path) for path in paths]
         self.store.setValue("recent", [*new, *(p for p in self.recent() if p not in new)][:_RECENT])
+
+    @property
+    def reader(self) -> str:
+        """Who read last; empty: nobody said so yet."""
+        return " ".join(str(self.store.value("reader") or "").split())[:_LONGEST_NAME]
+
+    @reader.setter
+    def reader(self, name: str) -> None:
+        self.store.setValue("reader", name)
+
+    @property
+    def worklist(self) -> int | None:
+        """Id of the list that was shown last; None: all cases."""
+        value = str(self.store.value("worklist") or "")
+        return int(value) if value.isascii() and value.isdigit() else None
+
+    @worklist.setter
+    def worklist(self, worklist_id: int | None) -> None:
+        self.store.setValue("worklist", "" if worklist_id is None else str(worklist_id))
 
     @property
     def mouse(self) -> MouseMap:

@@ -56,10 +56,6 @@ class Reading(QObject):
         viewer.bar.protocol_chosen.connect(room.choose_protocol)
         viewer.bar.prior_chosen.connect(desk.hang_prior)
         box.clicked_at.connect(room.point_at)
-        box.mark_drawn.connect(marks.add)
-        box.mark_moved.connect(marks.move)
-        box.mark_removed.connect(marks.remove)
-        box.refused.connect(self.said)
         box.tone_changed.connect(self._show_inverted)
         study.image_chosen.connect(room.choose_image)
         study.finding_chosen.connect(self.point_out)
@@ -111,8 +107,10 @@ class Reading(QObject):
 
     @Slot(int)
     def _show_marks(self, image_id: int) -> None:
+        drawn = self._marks.of(image_id)
+        index = self._marks.index_of(image_id, drawn)
         for tile in self._box.tiles_of(image_id):
-            tile.canvas.drawing.show_marks(self._marks.of(image_id))
+            tile.canvas.drawing.show_marks(drawn, index, self._marks.colors)
 
     @Slot(int, object)
     def _add_tiles(self, image_id: int, tiles: Tiles) -> None:

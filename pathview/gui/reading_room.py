@@ -156,8 +156,11 @@ class ReadingRoom(QObject):
             self.state = replace(self.state, active=ids[0] if ids else None)
         self.state = self.state.keeping_pictures(ids)
         self.drop()
+        first = sorted(self.state.hung, key=lambda image: image.id != self.state.active)
+        # Before they are laid out: the decoder takes longest, and is another process.
+        self.loader.read_pictures(image for image in first if "size" in image.info)
         self.hung.emit()
-        self._load()
+        self._load(first)
         if self.state.heat:
             self.need_heat()
         self.state_changed.emit()
@@ -187,15 +190,14 @@ class ReadingRoom(QObject):
         if detail is not None and detail.images:
             self.choose_image(detail.images[(self.state.index + by) % len(detail.images)].id)
 
-    def _load(self) -> None:
-        """Load what hangs, the active image first, then the maps of the other views for the study's table."""
-        first = sorted(self.state.hung, key=lambda image: image.id != self.state.active)
+    def _load(self, first: Sequence[ImageRow]) -> None:
+        """Show what hangs and is here, the active image first; load the maps, those of the other views after them."""
         for image in first:
             if "size" not in image.info:
                 self.state = self.state.with_view(image.id, problem=str(image.info.get("reason")))
                 self.picture_changed.emit(image.id)
             else:
-                self.loader.load_picture(image)
+                self.loader.show_kept(image)
         own = self.state.detail.images if self.state.detail is not None else ()
         for image in {image.id: image for image in (*first, *own)}.values():
             self._load_maps(image)

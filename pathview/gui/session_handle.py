@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pathview.errors import StoreError
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 class SessionHandle:
     """Opens the session once, in the first thread that asks; others wait for it. Never asked by the window's own."""
 
-    def __init__(self, build: Callable[[], Session]) -> None:
-        """``build`` may take a second: it imports the store and the analysis."""
+    def __init__(self, build: Callable[[], Session], place: Path | str | None = None) -> None:
+        """``build`` may take a second: it imports the store and the analysis; ``place`` is where the store is."""
+        self.place = place
         self._build = build
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -38,6 +40,16 @@ class SessionHandle:
                     self._error = error
                     raise
             return self._session
+
+    @property
+    def opened(self) -> Session | None:
+        """The session, if it is open."""
+        return self._session
+
+    def forget_failure(self) -> None:
+        """Let it be opened once more: what kept it from being opened was mended."""
+        with self._lock:
+            self._error = None
 
     def close(self) -> None:
         """Close the session if it was opened."""

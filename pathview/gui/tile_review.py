@@ -146,7 +146,7 @@ class TileReview(QObject):
         session = self._handle.get()
         answers = session.answering.answers_of(image.id)
         assert image.result is not None
-        followed = answered_map(session.cases.map(image.result.id), answers) if answers else None
+        followed = answered_map(session.protocol.map(image.result.id), answers) if answers else None
         values = {answer.region: answer.value for answer in answers if answer.value is not None}
         return values, session.answering.reviewed(image, threshold), followed
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QMessageBox
 
 from pathview.compute.engine import LocalEngine
 from pathview.compute.worker import Worker
@@ -19,7 +20,18 @@ from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings
+from tests.lists import assisted
 from tests.makers import breast_pixels, write_dicom, write_patch_folder
+
+
+@pytest.fixture(autouse=True)
+def no_message_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box that nobody closes would keep a test for ever."""
+
+    def refuse(_: object, title: str, words: str) -> None:
+        raise AssertionError(f"{title}: {words}")
+
+    monkeypatch.setattr(QMessageBox, "critical", refuse)
 
 
 @pytest.fixture
@@ -30,7 +42,8 @@ def make_window(qtbot, tiny_models: Settings, tmp_path: Path):
     def make(children: bool = False, paths: Sequence[Path] = ()) -> MainWindow:
         def build() -> Session:
             engines = (Worker("analysis", 0.5), Worker("reading", 0.5)) if children else (LocalEngine(), LocalEngine())
-            return Session(tiny_models, *engines, Store(Database(tmp_path / "cases.sqlite")), reader="Dr Test")
+            store = assisted(Store(Database(tmp_path / "cases.sqlite")))
+            return Session(tiny_models, *engines, store, reader="Dr Test")
 
         preferences = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
         window = MainWindow(Desk(SessionHandle(build)), preferences, tiny_models)
@@ -90,3 +103,22 @@ def result_of(window) -> ResultRow:
     result = window.desk.state.result
     assert result is not None
     return result
+
+
+@pytest.fixture
+def reading_window(qtbot, tiny_models: Settings, tmp_path: Path):
+    """Windows on lists as they come, closed when the test ends; ``make(reader)``."""
+    from tests.gui.reading import make_reading_window
+
+    windows: list[MainWindow] = []
+    forms = tiny_models.resources / "forms"
+    if not forms.exists():
+        forms.symlink_to(Path(__file__).parents[2] / "resources" / "forms")
+
+    def make(reader: str = "Dr Test", writable: bool = True) -> MainWindow:
+        windows.append(make_reading_window(qtbot, tiny_models, tmp_path, reader, writable))
+        return windows[-1]
+
+    yield make
+    for window in windows:
+        window.close()

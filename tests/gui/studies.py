@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pathview.geometry import AS_STORED, GridPlace, Size, SpacingMm, Turn
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
-from pathview.gui.viewer.light_box import Tile
+from pathview.gui.viewer.tile import Tile
 from pathview.results.mask import MaskStats
 from pathview.results.result import AnalysisResult, Flag, Provenance, ScoreMap
 from pathview.settings import Settings

@@ -25,7 +25,7 @@ def test_that_decisions_are_one_key_saved_then_shown_and_undone(qtbot, opened) -
     assert (saved.value, saved.note, saved.reader) == ("positive", "dense breast", "Dr Test")
     assert saved.context["threshold"] == 0.5
     assert "Saved: positive" in opened.decision._state.text()
-    assert opened.decision._buttons["positive"].isChecked()
+    assert opened.decision.form.buttons["positive"].isChecked()
     qtbot.keyClick(opened, KEY.Key_U)
     idle(qtbot, opened)
     assert store.case(case_id).case.decision is None
@@ -128,7 +128,7 @@ def test_that_nothing_is_called_negative_without_a_picture(qtbot, opened, mammog
     opened.worklist.choose(case_id)
     idle(qtbot, opened)
     store = opened.desk._handle.get().cases
-    enabled = {name: button.isEnabled() for name, button in opened.decision._buttons.items()}
+    enabled = {name: button.isEnabled() for name, button in opened.decision.form.buttons.items()}
     assert enabled == {"positive": False, "cant_tell": True, "negative": False}
     qtbot.keyClick(opened, KEY.Key_N)
     idle(qtbot, opened)

@@ -15,7 +15,7 @@ from pathview.errors import StoreError
 from pathview.geometry import Turn
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
-from pathview.results.measurement import Mark
+from pathview.results.annotation import Mark
 from pathview.review.marks import Marks
 from tests.gui.studies import (
     SPACING,
@@ -302,8 +302,7 @@ def broken_store(monkeypatch):
         raise StoreError("The case store cases.sqlite cannot be written: the disk is full.")
 
     def breaks() -> None:
-        for name in ("add", "move", "remove"):
-            monkeypatch.setattr(Marks, name, fail)
+        monkeypatch.setattr(Marks, "apply", fail)
 
     return breaks
 
@@ -344,13 +343,13 @@ def test_that_a_mark_that_cannot_be_moved_or_removed_is_shown_where_it_is(
 def test_that_a_mark_is_not_called_saved_before_it_is(qtbot, window: MainWindow, monkeypatch) -> None:
     canvas = canvas_of(window, "R CC")
     seen: list[list[tuple[str, tuple[str, ...]]]] = []
-    add = Marks.add
+    apply = Marks.apply
 
     def note(*given: object) -> object:
         seen.append(shown(canvas))
-        return add(*given)
+        return apply(*given)
 
-    monkeypatch.setattr(Marks, "add", note)
+    monkeypatch.setattr(Marks, "apply", note)
     qtbot.keyClick(window, KEY.Key_D)
     drag(canvas, at(canvas, 30, 30), at(canvas, 70, 30))
     settled(qtbot, window)

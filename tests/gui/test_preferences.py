@@ -255,11 +255,11 @@ def test_that_a_key_is_set_by_pressing_it_and_a_taken_one_is_refused(qtbot, dial
     assert page.said == 'P is already "Decide: positive".'
     assert page.key.keySequence().toString() == "PgDown"
     assert page.value == {}
-    qtbot.keyClick(page.key, KEY.Key_Y, Qt.KeyboardModifier.ControlModifier)
-    assert page.value == {"next_case": ("Ctrl+Y", "J")}
+    qtbot.keyClick(page.key, KEY.Key_J, Qt.KeyboardModifier.ControlModifier)
+    assert page.value == {"next_case": ("Ctrl+J", "J")}
     assert page.said == ""
     row = page.table.currentRow()
-    assert [page.table.item(row, column).text() for column in (2, 3)] == ["Ctrl+Y  or  J", "changed"]
+    assert [page.table.item(row, column).text() for column in (2, 3)] == ["Ctrl+J  or  J", "changed"]
     page._reset.click()
     assert page.value == {}
 

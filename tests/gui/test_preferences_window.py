@@ -158,19 +158,19 @@ def test_that_a_second_window_takes_over_what_was_left(qtbot, make_reader, tmp_p
     first = make_reader()
     open_folder(qtbot, first, write_four(tmp_path / "study"))
     first.resize(1234, 720)  # this screen has 800 lines, and Qt keeps windows on it
-    first._splitter.setSizes([300, 900, 0])  # the right panel is folded away
-    first._left.setSizes([260, 340])
+    first._frame.columns.setSizes([300, 900, 0])  # the right panel is folded away
+    first._frame.left.setSizes([260, 340])
     qtbot.keyClick(first, KEY.Key_L, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClick(first, KEY.Key_X)
     settled(qtbot, first)
-    sizes = first._left.sizes()
-    assert first._splitter.sizes()[2] == 0
+    sizes = first._frame.left.sizes()
+    assert first._frame.columns.sizes()[2] == 0
     first.close()
     second = at_its_own_size(make_reader)
     assert second.height() == 720
     settled(qtbot, second)
-    assert second._splitter.sizes()[2] == 0
-    assert second._left.sizes() == pytest.approx(sizes, abs=3)
+    assert second._frame.columns.sizes()[2] == 0
+    assert second._frame.left.sizes() == pytest.approx(sizes, abs=3)
     assert sizes[0] < sizes[1]  # which it would not be by itself
     assert not second.viewer.box.linked
     assert not second.actions_by_id["linked"].isChecked()

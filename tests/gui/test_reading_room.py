@@ -404,6 +404,17 @@ def test_that_the_newest_prior_hangs_and_others_are_offered(qtbot, with_priors: 
     assert any("prior" in step.title for step in window.desk.state.steps)
 
 
+def test_that_images_are_being_read_before_they_are_laid_out(qtbot, with_priors: MainWindow) -> None:
+    desk = with_priors.desk
+    asked: list[bool] = []
+    desk.room.hung.connect(lambda: asked.append(desk._reading.busy))
+    desk._cache._pictures.clear()
+    desk.room.choose_step(0)
+    assert asked == [True]
+    settled(qtbot, with_priors)
+    assert all(view.picture is not None for view in map(desk.state.view_of, (i.id for i in desk.state.hung)))
+
+
 def test_that_the_first_study_has_no_prior(qtbot, with_priors: MainWindow) -> None:
     choose_case(qtbot, with_priors, "first")
     assert with_priors.viewer.bar._no_prior.isVisible()

@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from pathview.results.mask import measure
+from pathview.review.worklist_query import WorklistQuery
 from pathview.settings import Settings
 from tests.gui.conftest import idle, result_of
 from tests.makers import breast_pixels, tiny_cascade_recipe, write_dicom, write_random_model
@@ -147,7 +148,7 @@ def test_that_all_new_cases_are_analysed_with_progress(qtbot, opened) -> None:
     opened.desk.progressed.connect(steps.append)
     opened.actions_by_id["analyse_all"].trigger()
     idle(qtbot, opened)
-    assert all(row.state == "analysed" for row in opened.desk._handle.get().cases.worklist())
+    assert all(row.ran for row in opened.desk._handle.get().cases.worklists.page(WorklistQuery(), "r"))
     assert any(step is not None for step in steps)
     assert steps[-1] is None
     assert not opened.progress.isVisible()

@@ -226,7 +226,7 @@ def test_that_a_file_that_goes_while_it_is_open_is_told_and_others_stay(
     drag(left, middle(left), middle(left) * 1.2)
     qtbot.keyClick(window, KEY.Key_Q)
     settled(qtbot, window)
-    assert window.decision._buttons["negative"].isEnabled()  # the other view can be decided on
+    assert window.decision.form.buttons["negative"].isEnabled()  # the other view can be decided on
     for _ in range(2):
         qtbot.keyClick(window, KEY.Key_S)
         settled(qtbot, window)

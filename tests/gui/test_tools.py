@@ -12,11 +12,15 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from pathview.geometry import Region, SpacingMm, Turn
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.viewer import marks as marks_module
-from pathview.gui.viewer.marks import Drawn, Measurer, as_stored, paint_marks
-from pathview.gui.viewer.tools import TOOLS, Editor, Hit, Tool, distance
+from pathview.gui.viewer.editor import Editor, Hit
+from pathview.gui.viewer.marks import Drawn, paint_marks
+from pathview.gui.viewer.measurer import Measurer, as_stored
+from pathview.gui.viewer.tools import TOOLS, Tool
 from pathview.images.pyramid import Patch, PictureData
 from pathview.images.raster import flat_image
-from pathview.results.measurement import Mark, MarkKind, region_stats
+from pathview.results.annotation import Mark, MarkKind
+from pathview.results.annotation_shapes import distance
+from pathview.results.measurement import region_stats
 
 TOL = 3.0
 SQUARE = ((10, 10), (50, 10), (50, 50), (10, 50))
@@ -133,7 +137,7 @@ def test_that_the_selected_mark_and_its_corners_come_first(editor: Editor) -> No
     editor.set_marks([Mark("ruler", ((0, 0), (40, 0)), "one"), Mark("ruler", ((0, 0), (40, 0)), "two")])
     assert editor.selected is None
     assert editor.hit(20, 0, TOL) == Hit("two", None)
-    editor.selected = "one"
+    editor.choose(["one"])
     assert editor.hit(20, 0, TOL) == Hit("one", None)
 
 
@@ -177,13 +181,13 @@ def test_that_a_press_beside_all_marks_is_the_canvases_own(editor: Editor) -> No
     assert not editor.press(300, 300, TOL)
     assert editor.selected is None
     assert not editor.move(310, 310, TOL)
-    assert editor.delete() is None
+    assert editor.delete() == ()
 
 
 def test_that_delete_names_the_selected_mark_once(editor: Editor) -> None:
     editor.press(20, 0, TOL)
-    assert editor.delete() == "ruler"
-    assert editor.delete() is None
+    assert editor.delete() == ("ruler",)
+    assert editor.delete() == ()
 
 
 def test_that_a_mark_that_vanishes_ends_its_drag(editor: Editor) -> None:
@@ -331,7 +335,7 @@ def test_that_a_count_that_fails_is_told(qtbot, runner: JobRunner, monkeypatch, 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(marks_module, "region_stats", fail)
+    monkeypatch.setattr("pathview.gui.viewer.measurer.region_stats", fail)
     measurer, heard = Measurer(runner), []
     measurer.measured.connect(lambda _, lines: heard.append(lines))
     measurer.measure(Mark("polygon", SQUARE), picture(np.zeros((60, 60), np.uint8), Turn()))

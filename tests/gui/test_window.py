@@ -22,7 +22,7 @@ KEY = Qt.Key
 
 def test_that_a_newcomer_is_told_what_to_do(make_window) -> None:
     window = make_window()
-    assert window._stack.currentWidget() is window.empty
+    assert window.empty.isVisible()
     assert INVESTIGATIONAL in window.windowTitle()
 
 
@@ -203,7 +203,8 @@ def test_that_a_killed_child_costs_one_result_and_nothing_else(qtbot, make_windo
     window = make_window(children=True)
     window.open_paths([mammogram, mosaic])
     idle(qtbot, window)
-    window.desk.decide("negative", "kept")
+    window.decision.note.setPlainText("kept")
+    window.decide("negative")
     idle(qtbot, window)
     engine = window.desk._handle.get().engine
 
@@ -229,9 +230,9 @@ def test_that_a_bug_in_a_job_is_said_and_logged(qtbot, opened, monkeypatch, capl
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pathview.review.store.Store.decide", broken)
+    monkeypatch.setattr("pathview.review.protocol.ReadingProtocol.assess", broken)
     caplog.expected = ("a job failed",)
-    opened.desk.decide("positive", "")
+    opened.decide("positive")
     idle(qtbot, opened)
     assert "has a bug" in opened.banner.text
     assert opened.desk.state.detail.decisions == ()

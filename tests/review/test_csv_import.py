@@ -111,7 +111,7 @@ def test_that_each_line_that_cannot_be_taken_is_told_with_its_number(work: Sessi
     assert told["Line 7 is left out"] == "the worklist Closed is closed."
     assert "'perhaps', not positive or negative" in told["Line 8 is left out"]
     assert "come together" in told["Line 9 is left out"]
-    assert "reader's name" in told["Line 10 is left out"]
+    assert "name of a reader" in told["Line 10 is left out"]
     assert told["Line 11 is left out"] == "it has 7 cells, and the table 6 columns."
     assert "cut.png" in told["Line 12"]  # a case that says why it cannot be read, so that it is not missed
     assert len(told) == 9

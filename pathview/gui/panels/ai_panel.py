@@ -25,7 +25,7 @@ from pathview.gui.theme import Theme, label_color
 from pathview.images.render import COLORMAPS
 from pathview.results.mask import AREA_STEPS
 from pathview.results.result import ScoreMap, score_words
-from pathview.review.case import ResultRow
+from pathview.review.case import CaseRow, ResultRow
 
 _LABEL_HEADINGS = {
     "positive": "Positive",
@@ -33,6 +33,15 @@ _LABEL_HEADINGS = {
     "not_sure": "Not sure: look here",
     "not_analysed": "Not analysed",
 }
+
+
+_HIDDEN_HEADINGS = {"second_read": "First without the model", "blind": "Read blind"}
+_STEPS = (
+    "<ol style='margin-left:-20px'>"
+    "<li>Look at the images and fill in your assessment below.</li>"
+    "<li>Lock it with Ctrl+Return. What is locked stays.</li>"
+    "<li>The model's result appears here: keep your assessment, or change it and say why.</li></ol>"
+)
 
 
 class AiPanel(QWidget):
@@ -61,6 +70,10 @@ class AiPanel(QWidget):
         top.addWidget(heading)
         top.addWidget(self.choice, 1)
         layout.addLayout(top)
+        self._hidden = QLabel("")
+        self._hidden.setWordWrap(True)
+        self._hidden.setTextFormat(Qt.TextFormat.RichText)
+        layout.addWidget(self._hidden)
         self._build_verdict(layout)
         self._build_mask(layout)
         self._build_heat(layout)
@@ -220,6 +233,7 @@ class AiPanel(QWidget):
         self._reasons.setText(_reason_list(result))
         self._reasons.setVisible(bool(self._reasons.text()))
         if result is None or not analysed:
+            self._forget()
             return
         self._score.setText(f"<b>{score_words(result.score or 0.0)}</b> &nbsp;{result.score_name}")
         self._band.show_result(result)
@@ -233,6 +247,27 @@ class AiPanel(QWidget):
         self._caution.setText(result.caution)
         self._caution.setVisible(bool(result.caution))
         self._show_layers(result)
+
+    def _forget(self) -> None:
+        """Keep nothing of the result before, not even where it cannot be seen."""
+        for label in (self._score, self._stages, self._source, self._caution, self._area, self._threshold_words):
+            label.setText("")
+        self._layer.clear()
+        self._band.show_result(None)
+
+    def show_hidden(self, case: CaseRow | None) -> None:
+        """Say why nothing of the model stands here, and what comes next; nothing where it may be seen."""
+        hidden = case is not None and bool(case.hidden)
+        self._hidden.setVisible(hidden)
+        self._label.setVisible(not hidden)
+        if case is None or not hidden:
+            return
+        ran = "An analysis has run." if case.ran else "No analysis has run yet; what it finds will be hidden too."
+        steps = "" if case.mode == "blind" else _STEPS
+        self._hidden.setText(
+            f"<p><b>{_HIDDEN_HEADINGS.get(case.mode, '')}</b></p>{steps}<p>{case.hidden}</p><p>{ran}</p>"
+        )
+        self._analyse.setVisible(not case.ran and self._analyse.isVisibleTo(self))
 
     def show_pixel_size(self, result: ResultRow | None, stated_um: float | None) -> None:
         """Ask for a pixel size where one is missing; let one that was stated be changed."""

@@ -33,8 +33,11 @@ class ScoreBand(QWidget):
     def show_result(self, result: ResultRow | None) -> None:
         """Draw another result."""
         self._result = result if result is not None and result.score is not None else None
-        if self._result is not None and self._result.score is not None:
-            self.setAccessibleName(f"Score {score_words(self._result.score)}, {self._result.label}")
+        found = self._result
+        words = (
+            f"Score {score_words(found.score)}, {found.label}" if found is not None and found.score is not None else ""
+        )
+        self.setAccessibleName(words)
         self.update()
 
     def paintEvent(self, event: Any) -> None:

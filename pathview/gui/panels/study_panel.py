@@ -57,6 +57,8 @@ class StudyPanel(QWidget):
         layout.addWidget(self._flags)
         layout.addWidget(self._tree, 1)
         self._shown: object = None
+        self._hidden = False
+        """Whether the model's result is hidden: then nothing stands where its words would, not even "new"."""
         self._tree.currentItemChanged.connect(self._on_current)
         self._tree.itemClicked.connect(self._on_clicked)
         self.hide()
@@ -65,11 +67,15 @@ class StudyPanel(QWidget):
         """Fill the table anew where something in it changed."""
         detail = state.detail
         images = detail.images if detail is not None else ()
+        self._hidden = detail is not None and bool(detail.case.hidden)
         views = {image.id: state.view_of(image.id) for image in images}
         findings = {image_id: view.findings for image_id, view in views.items()}
         self.setVisible(detail is not None and (len(images) > 1 or any(findings.values())))
         shown = (detail, findings, {image_id: view.breast_box for image_id, view in views.items()}, self.theme)
         if self.isHidden():
+            self._shown = None
+            self._tree.clear()  # nothing of the case before stays, not even where it cannot be seen
+            self._flags.setText("")
             return
         self._tree.blockSignals(True)
         if shown != self._shown:
@@ -98,6 +104,7 @@ class StudyPanel(QWidget):
 
     def _add_row(self, row: StudyRow) -> None:
         words = LABEL_WORDS[row.label] if row.counts or row.label else "not counted"
+        words = "" if self._hidden and row.label is None else words
         words = "" if row.title == _NO_SIDE else words
         score = score_words(row.score) if row.score is not None else ""
         marks = f"  ⚑ {len(row.flags)}" if row.flags else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from pathview.geometry import Region, Size
 from pathview.gui.preferences import Gesture, MouseMap
 from pathview.gui.viewer import furniture
+from pathview.gui.viewer.ahead import Ahead
 from pathview.gui.viewer.drawing import Drawing
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.lens import Lens
@@ -35,8 +35,6 @@ _ZOOM_STEP = 1.25
 _ZOOM_DRAG = 1.008
 """Enlargement a pixel of a zooming drag."""
 _CLICK_PX = 3
-_STILL_S, _AHEAD_S = 0.2, 0.3
-"""After which time a view stands still, and how far ahead of its motion tiles are read."""
 _NUMBERED = 12
 """Findings whose numbers are drawn, the surest."""
 _SCALES = (1e-3, 64.0)
@@ -85,7 +83,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         self.findings: tuple[Finding, ...] = ()
         self.finding: Finding | None = None
         """The one that is pointed out."""
-        self._seen: tuple[View, float] | None = None
+        self._ahead = Ahead()
         self._drag: tuple[Qt.MouseButton, QPointF, QPointF] | None = None
         self.setMouseTracking(True)
         self.box.sigRangeChanged.connect(self._on_range)
@@ -279,7 +277,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         if left and (point := self.map.shown_at(self, position)) is not None:
             self.center_on(point)
             return
-        if left and self.data is not None and self.drawing.press(position):
+        if left and self.data is not None and self.drawing.press(position, _shift(event)):
             return
         self._drag = (event.button(), position, position)
         if self._action(event.button()) == "magnify":
@@ -340,6 +338,8 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         event.accept()
         steps = event.angleDelta().y() / 120 * (-1 if self.wheel_reversed else 1)
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if control and self.drawing.wheel(steps):
+            return
         action = self.mouse.ctrl_wheel if control else self.mouse.wheel
         if action == "zoom":
             self.zoom(_ZOOM_STEP**steps, self.shown_at(event.position()))
@@ -355,6 +355,7 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
         """No glass outside."""
         super().leaveEvent(event)
         self.lens.leave()
+        self.drawing.leave()
         self.redraw()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -401,22 +402,14 @@ class Canvas(pg.GraphicsView):  # type: ignore[misc]
 
     def _ask_for_tiles(self) -> None:
         if self.tiled is not None and self.isVisible():
-            view, now = self.current_view(), time.monotonic()
-            motion = self._motion(view, now)
-            self._seen = (view, now)
-            self.tiles_wanted.emit(self.tiled.missing(view, motion))
-
-    def _motion(self, view: View, now: float) -> tuple[float, float]:
-        """How far the view will have moved when tiles come, if it goes on as it did."""
-        before, then = self._seen if self._seen is not None else (view, now)
-        if now <= then or now - then > _STILL_S or before.scale != view.scale:
-            return 0.0, 0.0
-        ahead = _AHEAD_S / (now - then)
-        reach = view.width / view.scale
-        dx, dy = ((end - start) * ahead for start, end in ((before.x, view.x), (before.y, view.y)))
-        return max(-reach, min(reach, dx)), max(-reach, min(reach, dy))
+            view = self.current_view()
+            self.tiles_wanted.emit(self.tiled.missing(view, self._ahead.motion(view)))
 
     @property
     def size_px(self) -> Size | None:
         """Level 0 as shown, or None without a picture."""
         return self.data.size if self.data is not None else None
+
+
+def _shift(event: QMouseEvent) -> bool:
+    return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)

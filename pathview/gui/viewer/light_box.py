@@ -7,43 +7,23 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from pathview.geometry import Region
 from pathview.gui.dialogs.calibration import true_size_scale
 from pathview.gui.preferences import MouseMap
 from pathview.gui.viewer.canvas import Canvas
+from pathview.gui.viewer.drawings import Drawings
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.picture import Tone
 from pathview.gui.viewer.pose import Pose, SizeMode, Stand, quadrant
+from pathview.gui.viewer.tile import Tile
 from pathview.images.pyramid import PictureData
-from pathview.results.measurement import MarkKind
 
 if TYPE_CHECKING:  # the window starts without its library
     from pathview.review.hanging import HungStep
 
 _QUADRANTS = 4
-
-
-class Tile(QFrame):
-    """One place of the light box."""
-
-    def __init__(self, parent: QWidget) -> None:
-        """Empty."""
-        super().__init__(parent)
-        self.setObjectName("tile")
-        self.canvas = Canvas()
-        self.image_id: int | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, 1, 1, 1)
-        layout.addWidget(self.canvas)
-
-    def mark_active(self, active: bool) -> None:
-        """Show by its frame whether keys and panels are about this image."""
-        if self.property("active") != active:
-            self.setProperty("active", active)
-            self.style().unpolish(self)
-            self.style().polish(self)
 
 
 class LightBox(QWidget):
@@ -63,10 +43,6 @@ class LightBox(QWidget):
     arranged = Signal()
     """The tiles have got other sizes."""
     single_changed = Signal(bool)
-    mark_drawn = Signal(int, object)
-    mark_moved = Signal(object)
-    mark_removed = Signal(str)
-    refused = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         """One empty tile."""
@@ -89,7 +65,7 @@ class LightBox(QWidget):
         self._mouse = MouseMap()
         self._wheel_reversed = False
         self._lens = False
-        self._tool: MarkKind | None = None
+        self.drawings = Drawings(self)
         self._settle = QTimer(self)  # the layout gives a tile its size some time after it was told to
         self._settle.setSingleShot(True)
         self._settle.setInterval(0)
@@ -177,7 +153,6 @@ class LightBox(QWidget):
             canvas.mouse = self._mouse
             canvas.wheel_reversed = self._wheel_reversed
             canvas.lens.switch(self._lens)
-            canvas.drawing.use(self._tool)
             canvas.pressed.connect(self._on_pressed)
             canvas.posed.connect(self._on_posed)
             canvas.window_dragged.connect(self._on_window)
@@ -188,10 +163,7 @@ class LightBox(QWidget):
             canvas.scrolled.connect(self._on_scrolled)
             canvas.tiles_wanted.connect(self._on_tiles)
             canvas.clicked_at.connect(self._on_clicked)
-            canvas.drawing.drawn.connect(self._on_drawn)
-            canvas.drawing.moved.connect(self.mark_moved)
-            canvas.drawing.removed.connect(self.mark_removed)
-            canvas.drawing.refused.connect(self.refused)
+            self.drawings.adopt(tile)
             self._tiles.append(tile)
         return self._tiles[number]
 
@@ -246,12 +218,6 @@ class LightBox(QWidget):
         for tile in self._tiles:
             tile.canvas.lens.switch(on)
             tile.canvas.redraw()
-
-    def use_tool(self, kind: MarkKind | None) -> None:
-        """Draw with a tool, or look only."""
-        self._tool = kind
-        for tile in self._tiles:
-            tile.canvas.drawing.use(kind)
 
     # where all look
 
@@ -347,7 +313,7 @@ class LightBox(QWidget):
 
     def _sender(self) -> Tile:
         sender = self.sender()
-        return next((tile for tile in self._tiles if sender in (tile.canvas, tile.canvas.drawing)), self.active)
+        return next((tile for tile in self._tiles if sender is tile.canvas), self.active)
 
     def _on_pressed(self) -> None:
         tile = self._sender()
@@ -395,11 +361,6 @@ class LightBox(QWidget):
         tile = self._sender()
         if tile.image_id is not None:
             self.clicked_at.emit(tile.image_id, x, y)
-
-    def _on_drawn(self, mark: object) -> None:
-        tile = self._sender()
-        if tile.image_id is not None:
-            self.mark_drawn.emit(tile.image_id, mark)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay out anew once the tiles have their sizes."""

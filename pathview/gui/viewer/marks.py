@@ -1,37 +1,34 @@
-"""Marks on the screen: their lines, handles and labels; and the values inside regions, counted off the UI thread."""
+"""Marks on the screen, one by one: their lines, their handles, and the words beside them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
-import numpy.typing as npt
-from PySide6.QtCore import QObject, QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 
-from pathview.geometry import Turn
-from pathview.gui.job_runner import Job, JobRunner
-from pathview.gui.viewer.tools import handles
-from pathview.images.pyramid import PictureData
-from pathview.results.measurement import COLOR_REFUSAL, Mark, RegionStats, measure_mark, region_stats
+from pathview.gui.viewer.editor import handles
+from pathview.gui.viewer.mark_lines import ToScreen, line_path, unit
+from pathview.results.annotation import Mark
 
-ToScreen = Callable[[float, float], QPointF]
+Colors = Mapping[str, QColor]
+"""Colours by label."""
 
-_INK = QColor(120, 225, 255)
-_SELECTED_INK = QColor(255, 255, 255)
+INK = QColor(120, 225, 255)
+"""Of marks without a label."""
+NO_COLORS: Colors = MappingProxyType({})
+SELECTED_INK = QColor(255, 255, 255)
 _SHADOW = QColor(0, 0, 0, 170)
 _BACKDROP = QColor(0, 0, 0, 185)
 _LINE, _SHADOW_LINE = 1.4, 3.6
 _HANDLE = 7.0
-_TICK = 5.0
-_ARC = 22.0
 _GAP = 10.0
+_LONG = 400
+_MOST_WORDED = 16
 _FAR, _LEADER_STEPS = 25.0, 32
 _PAD_X, _PAD_Y = 5.0, 2.0
-_WAITING = ("mean …  SD …", "… to …  n …")
-_FAILED = "mean and SD could not be computed"
 
 
 class Drawn(NamedTuple):
@@ -45,9 +42,10 @@ def paint_marks(
     painter: QPainter,
     marks: Sequence[Drawn],
     to_screen: ToScreen,
-    selected: str | None = None,
+    chosen: Collection[str] = (),
     preview: Drawn | None = None,
     bounds: QRectF | None = None,
+    colors: Colors = NO_COLORS,
 ) -> None:
     """Paint marks in the painter's own coordinates, with its font.
 
@@ -55,65 +53,35 @@ def paint_marks(
         painter: of the canvas; left as it was.
         marks: of the frame that is shown.
         to_screen: from stored level-0 (x, y) to the painter's coordinates.
-        selected: id of the mark that shows its handles.
+        chosen: ids of the marks that show their handles.
         preview: what is being drawn, or dragged: then it is shown in place of the mark with its id.
         bounds: where labels may stand; the painter's window if not given.
+        colors: by label.
     """
     shown = [drawn for drawn in marks if preview is None or drawn.mark.id != preview.mark.id]
     shown += [preview] if preview is not None else []
+    paths = {drawn.mark.id: line_path(drawn.mark, to_screen) for drawn in shown}
+
+    active = {*chosen, preview.mark.id} if preview is not None else set(chosen)
+
+    def ink(drawn: Drawn) -> QColor:
+        return SELECTED_INK if drawn.mark.id in active else colors.get(drawn.mark.label, INK)
+
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for drawn in shown:
-        active = drawn.mark.id == selected or drawn is preview
-        _paint_line(painter, drawn.mark, to_screen, _SELECTED_INK if active else _INK)
+        _paint_line(painter, paths[drawn.mark.id], ink(drawn))
     area = bounds if bounds is not None else QRectF(painter.window())
-    for drawn, rect in _labels(painter, shown, to_screen, area):
-        active = drawn.mark.id == selected or drawn is preview
-        _paint_leader(painter, rect, line_path(drawn.mark, to_screen), _SELECTED_INK if active else _INK)
-        _paint_label(painter, rect, drawn.lines, _SELECTED_INK if active else _INK)
+    for drawn, rect in _labels(painter, _worded(shown, paths, area, active), paths, to_screen, area):
+        _paint_leader(painter, rect, paths[drawn.mark.id], ink(drawn))
+        _paint_label(painter, rect, drawn.lines, ink(drawn))
     for drawn in shown:
-        if drawn.mark.id == selected or drawn is preview:
+        if drawn.mark.id in active:
             _paint_handles(painter, [to_screen(*point) for point in handles(drawn.mark)])
     painter.restore()
 
 
-def line_path(mark: Mark, to_screen: ToScreen) -> QPainterPath:
-    """The line of a mark on the screen; a ruler's has ticks at its ends, an angle's an arc at its vertex."""
-    path = QPainterPath()
-    points = [to_screen(*point) for point in mark.points]
-    if mark.kind == "ellipse" and len(points) == 2:
-        path.addEllipse(QRectF(points[0], points[1]).normalized())
-        return path
-    if not points:
-        return path
-    path.moveTo(points[0])
-    for point in points[1:]:
-        path.lineTo(point)
-    if mark.kind == "polygon" and len(points) > 2:
-        path.closeSubpath()
-    if mark.kind == "ruler" and len(points) == 2:
-        across = _unit(points[1] - points[0])
-        tick = QPointF(-across.y(), across.x()) * _TICK
-        for end in points:
-            path.moveTo(end - tick)
-            path.lineTo(end + tick)
-    if mark.kind == "angle" and len(points) == 3:
-        _add_arc(path, *points)
-    return path
-
-
-def _add_arc(path: QPainterPath, first: QPointF, vertex: QPointF, last: QPointF) -> None:
-    arms = (first - vertex, last - vertex)
-    radius = min(_ARC, *(math.hypot(arm.x(), arm.y()) / 2 for arm in arms))
-    start, end = (math.degrees(math.atan2(-arm.y(), arm.x())) for arm in arms)
-    sweep = (end - start + 180) % 360 - 180
-    square = QRectF(vertex.x() - radius, vertex.y() - radius, 2 * radius, 2 * radius)
-    path.arcMoveTo(square, start)
-    path.arcTo(square, start, sweep)
-
-
-def _paint_line(painter: QPainter, mark: Mark, to_screen: ToScreen, ink: QColor) -> None:
-    path = line_path(mark, to_screen)
+def _paint_line(painter: QPainter, path: QPainterPath, ink: QColor) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for color, width in ((_SHADOW, _SHADOW_LINE), (ink, _LINE)):
         painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
@@ -124,7 +92,7 @@ def _paint_handles(painter: QPainter, points: Iterable[QPointF]) -> None:
     for point in points:
         square = QRectF(point.x() - _HANDLE / 2, point.y() - _HANDLE / 2, _HANDLE, _HANDLE)
         painter.setPen(QPen(_SHADOW, 1.0))
-        painter.setBrush(_SELECTED_INK)
+        painter.setBrush(SELECTED_INK)
         painter.drawRect(square)
 
 
@@ -154,16 +122,32 @@ def _paint_leader(painter: QPainter, rect: QRectF, shape: QPainterPath, ink: QCo
         painter.drawLine(end, end + way(end))
 
 
+def _worded(
+    shown: Sequence[Drawn], paths: Mapping[str, QPainterPath], area: QRectF, active: Collection[str]
+) -> list[Drawn]:
+    """The marks in view that words stand beside: all, or where these are many the active ones."""
+    long = [drawn for drawn in shown if drawn.lines and paths[drawn.mark.id].elementCount() > 1]
+    seen = [drawn for drawn in long if area.intersects(_box(paths[drawn.mark.id]))]
+    return seen if len(seen) <= _MOST_WORDED else [drawn for drawn in seen if drawn.mark.id in active]
+
+
+def _box(path: QPainterPath) -> QRectF:
+    return path.boundingRect().adjusted(-1, -1, 1, 1)  # of a level line, too, there is something to meet
+
+
 def _labels(
-    painter: QPainter, shown: Sequence[Drawn], to_screen: ToScreen, area: QRectF
+    painter: QPainter,
+    shown: Sequence[Drawn],
+    paths: Mapping[str, QPainterPath],
+    to_screen: ToScreen,
+    area: QRectF,
 ) -> Iterator[tuple[Drawn, QRectF]]:
     """A place for each label: near its mark, clear of labels before it and, where there is room, of all marks."""
     metrics = QFontMetricsF(painter.font())
-    shapes = [line_path(drawn.mark, to_screen) for drawn in shown]
+    shapes = list(paths.values())
     taken: list[QRectF] = []
-    for drawn, shape in zip(shown, shapes, strict=True):
-        if not drawn.lines or len(drawn.mark.points) < 2:
-            continue
+    for drawn in shown:
+        shape = paths[drawn.mark.id]
         width = max(metrics.horizontalAdvance(line) for line in drawn.lines) + 2 * _PAD_X
         size = QSizeF(width, metrics.height() * len(drawn.lines) + 2 * _PAD_Y)
         wished = [_moved_into(rect, area) for rect in _wishes(drawn.mark, shape, to_screen, size)]
@@ -173,7 +157,7 @@ def _labels(
 
         def cost(rect: QRectF, own: QPainterPath = shape, middle: QPointF = middle) -> int:
             """Of equal costs the first wish is taken."""
-            covered = sum(other.intersects(rect) for other in shapes) + 2 * own.intersects(rect)
+            covered = sum(_meets(other, rect) for other in shapes) + 2 * _meets(own, rect)
             return covered + 50 * rect.contains(middle) + 50 * any(rect.intersects(other) for other in taken)
 
         found = _clear_of(min(wished, key=cost), taken)
@@ -181,9 +165,16 @@ def _labels(
         yield drawn, found
 
 
+def _meets(shape: QPainterPath, rect: QRectF) -> bool:
+    """Whether a label would cover a mark; of a line of very many corners its box is looked at."""
+    if shape.elementCount() > _LONG:
+        return shape.boundingRect().intersects(rect)
+    return shape.intersects(rect)
+
+
 def _wishes(mark: Mark, shape: QPainterPath, to_screen: ToScreen, size: QSizeF) -> list[QRectF]:
     """Where a label would stand, the best first: beside a region, beyond the end of a ruler, outside an angle."""
-    points = [to_screen(*point) for point in mark.points]
+    points = [to_screen(*point) for point in mark.points[:4]]
     right, left, down, up = QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1)
     if mark.is_region:
         corners = [shape.elementAt(index) for index in range(shape.elementCount())]
@@ -191,13 +182,14 @@ def _wishes(mark: Mark, shape: QPainterPath, to_screen: ToScreen, size: QSizeF) 
         ways = [(max(points, key=QPointF.x), right), (min(points, key=QPointF.x), left)]
         ways += [(max(points, key=QPointF.y), down), (min(points, key=QPointF.y), up)]
     elif mark.kind == "angle" and len(points) == 3:
-        inwards = _unit(_unit(points[0] - points[1]) + _unit(points[2] - points[1]))
+        inwards = unit(unit(points[0] - points[1]) + unit(points[2] - points[1]))
         ways = [(points[1], -inwards), (points[1], inwards)]
     else:
-        along = _unit(points[-1] - points[0])
+        along = unit(points[-1] - points[0])
         ways = [(points[-1], along), (points[0], -along)]
-    diagonals = [_unit(one + other) for one in (right, left) for other in (down, up)]
-    ways += [(point, way) for point in (points[-1], points[0]) for way in (right, left, down, up, *diagonals)]
+    ends = (points[-1], points[0])
+    diagonals = [unit(one + other) for one in (right, left) for other in (down, up)]
+    ways += [(point, way) for point in ends for way in (right, left, down, up, *diagonals)]
     return [_beyond(point, way, size) for point, way in ways]
 
 
@@ -225,66 +217,3 @@ def _clear_of(rect: QRectF, taken: Sequence[QRectF], up: bool = False) -> QRectF
         top = min(other.top() for other in hit) - rect.height() if up else max(other.bottom() for other in hit)
         rect = QRectF(rect.left(), top, rect.width(), rect.height())
     return rect
-
-
-def _unit(way: QPointF) -> QPointF:
-    """A vector of length 1; to the right where there is no direction."""
-    length = math.hypot(way.x(), way.y())
-    return way / length if length > 0 else QPointF(1, 0)
-
-
-class Measurer(QObject):
-    """Says what marks measure: their shape at once, the values inside a region as soon as they are counted."""
-
-    measured = Signal(str, object)
-    """Id of a mark, and its lines (tuple of str); comes twice for a region of a grey image."""
-
-    def __init__(self, runner: JobRunner, parent: QObject | None = None) -> None:
-        """Count in a runner's thread: one of its own, else counting waits for what else runs there."""
-        super().__init__(parent)
-        self._runner = runner
-        self._jobs: dict[str, Job] = {}
-
-    def measure(self, mark: Mark, data: PictureData) -> None:
-        """Measure a mark on a picture (of the mark's frame, turned as it hangs); an older answer is dropped."""
-        self.forget(mark.id)
-        info, scale = data.info, data.scale
-        shape = measure_mark(mark, info.spacing, info.spacing_source).lines
-        if not mark.is_region or not mark.measurable:
-            self.measured.emit(mark.id, shape)
-            return
-        if scale is None or data.partial:
-            self.measured.emit(mark.id, (COLOR_REFUSAL, *shape))
-            return
-        codes = as_stored(data.levels[0].pixels, info.turn)
-        self._jobs[mark.id] = self._runner.submit(
-            lambda _, cancel: region_stats(mark, codes, scale, scale.low, cancel),
-            partial(self._take, mark.id, shape),
-            partial(self._fail, mark.id, shape),
-        )
-        self.measured.emit(mark.id, (*_WAITING, *shape))
-
-    def forget(self, mark_id: str) -> None:
-        """Want no answer for a mark any more."""
-        if (job := self._jobs.pop(mark_id, None)) is not None:
-            job.cancel()
-
-    def forget_all(self) -> None:
-        """Want no answer any more."""
-        for mark_id in tuple(self._jobs):
-            self.forget(mark_id)
-
-    def _take(self, mark_id: str, shape: tuple[str, ...], stats: RegionStats) -> None:
-        self._jobs.pop(mark_id, None)
-        self.measured.emit(mark_id, (*stats.lines, *shape))
-
-    def _fail(self, mark_id: str, shape: tuple[str, ...], _: Exception) -> None:
-        self._jobs.pop(mark_id, None)
-        self.measured.emit(mark_id, (_FAILED, *shape))
-
-
-def as_stored(shown: npt.NDArray[Any], turn: Turn) -> npt.NDArray[Any]:
-    """A turned array [rows, columns, ...] as it is stored: a view, nothing is copied."""
-    straight = shown[::-1] if turn.mirror_y else shown
-    straight = straight[:, ::-1] if turn.mirror_x else straight
-    return straight.swapaxes(0, 1) if turn.transpose else straight

@@ -13,6 +13,7 @@ from pathview.gui.viewer.canvas import Canvas
 from pathview.gui.viewer.cine import CineBar
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.hanging_bar import HangingBar
+from pathview.gui.viewer.label_bar import LabelBar
 from pathview.gui.viewer.light_box import LightBox
 from pathview.gui.viewer.pose import Stand
 from pathview.gui.viewer.tiled import TiledPicture
@@ -41,6 +42,7 @@ class Viewer(QWidget):
         self.bar = HangingBar()
         self.box = LightBox()
         self.cine = CineBar()
+        self.labels = LabelBar()
         self.corner_texts = True
         self._state = CaseState()
         self._readout, self._tone, self._zoom = QLabel(""), QPushButton(""), QLabel("")
@@ -68,6 +70,7 @@ class Viewer(QWidget):
         bottom = QHBoxLayout()
         bottom.setContentsMargins(10, 2, 10, 2)
         bottom.addWidget(self._readout, 1)
+        bottom.addWidget(self.labels)
         bottom.addWidget(self._tone)
         bottom.addSpacing(14)
         bottom.addWidget(self._zoom)

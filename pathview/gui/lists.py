@@ -1,0 +1,186 @@
+"""Worklists as the window asks for them: pages and counts of a query, and changes; all in the store's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from pathview.gui.job_runner import JobRunner
+from pathview.gui.session_handle import SessionHandle
+from pathview.review.case import CaseRow, CaseState, Order
+
+if TYPE_CHECKING:  # the window starts without the store's libraries
+    from pathview.review.saved_views import SavedView
+    from pathview.review.worklist import Worklist
+    from pathview.review.worklist_query import Counts, WorklistQuery
+    from pathview.review.worklists import Worklists
+    from pathview.session import Session
+
+PAGE = 200
+Wanted = Mapping[str, Any]
+"""Fields of a :class:`pathview.review.worklist_query.WorklistQuery`, as the reader chose them."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a query found, and what else it could be."""
+
+    query: WorklistQuery
+    """As its list lets it be asked."""
+    pages: Mapping[int, Sequence[CaseRow]]
+    """By the row that they begin at."""
+    counts: Counts
+    orders: tuple[Order, ...]
+    """Those that the list allows."""
+    lists: tuple[Worklist, ...]
+    sizes: Mapping[int, int]
+    """Cases of each list that has any."""
+    views: tuple[SavedView, ...]
+    forms: Mapping[str, str]
+    """Titles of all forms by name."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the store has no case at all."""
+        return not any(self.sizes.values())
+
+
+class Lists(QObject):
+    """Asks and changes; what it says comes by signals."""
+
+    listing_ready = Signal(object)
+    """A :class:`Listing`."""
+    page_ready = Signal(object, int, object)
+    """The query, the row that a page begins at, and its rows."""
+    counts_ready = Signal(object)
+    """:class:`pathview.review.worklist_query.Counts` of the query that was asked for last."""
+    found = Signal(int)
+    """The case beside the one that is read."""
+    changed = Signal()
+    """A list or the cases in it are others now."""
+    said = Signal(str)
+    """What was done, in a sentence."""
+    failed = Signal(object)
+
+    def __init__(self, handle: SessionHandle, store: JobRunner, parent: QObject) -> None:
+        """``store`` runs what reads and writes the database."""
+        super().__init__(parent)
+        self._handle, self._store = handle, store
+        self._newest = 0
+
+    # looking
+
+    def load(self, wanted: Wanted, offsets: Iterable[int]) -> None:
+        """Ask for a query, and for its pages that begin at these rows; an answer to an older question is dropped."""
+        self._newest += 1
+        number, starts = self._newest, sorted({0, *offsets})
+
+        def done(listing: Listing) -> None:
+            if number == self._newest:
+                self.listing_ready.emit(listing)
+
+        self._submit(lambda session: _listing(session, wanted, starts), done)
+
+    def load_page(self, query: WorklistQuery, offset: int) -> None:
+        """Ask for a further page."""
+
+        def work(session: Session) -> list[CaseRow]:
+            return session.cases.worklists.page(query, session.reader, PAGE, offset)
+
+        self._submit(work, lambda rows: self.page_ready.emit(query, offset, rows))
+
+    def count(self, query: WorklistQuery) -> None:
+        """Ask for the counts of a query again."""
+        self._submit(lambda session: session.cases.worklists.counts(query, session.reader), self.counts_ready.emit)
+
+    def step(self, query: WorklistQuery, case_id: int, by: int, was: CaseState | None) -> None:
+        """Ask for the case so many places from another one, which has its place by the state that it ``was`` in."""
+
+        def done(following: int | None) -> None:
+            if following is not None:
+                self.found.emit(following)
+
+        def work(session: Session) -> int | None:
+            return session.cases.worklists.following(query, session.reader, case_id, by, was)
+
+        self._submit(work, done)
+
+    # changing
+
+    def change(self, work: Callable[[Worklists, str], object], said: Callable[[Any], str]) -> None:
+        """Change something; ``work`` gets the lists and who asks, ``said`` makes a sentence of what it gave back."""
+
+        def done(result: Any) -> None:
+            self.said.emit(said(result))
+            self.changed.emit()
+
+        self._submit(lambda session: work(session.cases.worklists, session.reader), done)
+
+    def assign(self, case_ids: Sequence[int], reader: str | None, to_me: bool = False) -> None:
+        """Say who is to read cases."""
+
+        def work(lists: Worklists, actor: str) -> int:
+            return lists.assign(case_ids, actor if to_me else reader, actor)
+
+        whom = "you" if to_me else reader or "anybody"
+        self.change(work, lambda count: f"{_cases(count)} assigned to {whom}.")
+
+    def move(self, case_ids: Sequence[int], worklist: Worklist) -> None:
+        """Put cases into another list."""
+        self.change(
+            lambda lists, actor: lists.move(case_ids, worklist.id, actor),
+            lambda count: f"{_cases(count)} moved to {worklist.name}.",
+        )
+
+    def send_to_arbitration(self, worklist_id: int) -> None:
+        """Move the cases on which readers differ into an arbitration list."""
+
+        def said(result: tuple[Worklist | None, tuple[int, ...]]) -> str:
+            target, cases = result
+            return f"{_cases(len(cases))} moved to {target.name}." if target else "Readers agree on every case here."
+
+        self.change(lambda lists, actor: lists.send_to_arbitration(worklist_id, actor), said)
+
+    def save_view(self, name: str, query: WorklistQuery) -> None:
+        """Keep a query under a name."""
+        self.change(lambda lists, actor: lists.views.save(name, query, actor), lambda view: f"Saved: {view.name}.")
+
+    def delete_view(self, name: str) -> None:
+        """Forget a saved view."""
+        self.change(lambda lists, actor: lists.views.delete(name, actor), lambda _: f"Deleted: {name}.")
+
+    def names(self, told: Callable[[tuple[str, ...]], None]) -> None:
+        """Have ``told`` called with all readers."""
+        self._submit(lambda session: tuple(reader.name for reader in session.cases.readers.all()), told)
+
+    def overview(self, told: Callable[[Listing], None]) -> None:
+        """Have ``told`` called with all lists and forms, as of now."""
+        self._submit(lambda session: _listing(session, {}, []), told)
+
+    def _submit(self, work: Callable[[Session], Any], done: Callable[[Any], None]) -> None:
+        self._store.submit(lambda *_: work(self._handle.get()), done, self.failed.emit)
+
+
+def _listing(session: Session, wanted: Wanted, starts: Sequence[int]) -> Listing:
+    """In the store's thread."""
+    from pathview.review.worklist_query import WorklistQuery
+
+    worklists = session.cases.worklists
+    lists = worklists.all()
+    query = WorklistQuery(**wanted)
+    if query.worklist_id not in {None, *(each.id for each in lists)}:
+        query = WorklistQuery(**{**wanted, "worklist_id": None})
+    orders = worklists.orders(query.worklist_id)
+    query = query.permitted(orders)
+    pages = {start: worklists.page(query, session.reader, PAGE, start) for start in starts}
+    counts = worklists.counts(query, session.reader)
+    forms = {name: form.title for name, form in session.protocol.forms.by_name.items()}
+    views = worklists.views.of(session.reader)
+    return Listing(query, pages, counts, orders, lists, worklists.sizes(), views, forms)
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'' if count == 1 else 's'}"

@@ -1,0 +1,231 @@
+"""The worklist in the window: lists, filters, orders, pages, views, and what is done with the cases in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QInputDialog, QMessageBox
+
+from pathview.gui.dialogs.worklists import WorklistsDialog
+from pathview.gui.lists import PAGE
+from pathview.gui.panels.worklist_model import CaseRole, WorklistModel
+from pathview.review.case import CaseRow
+from tests.gui.conftest import idle, titles
+from tests.gui.reading import lock, store_of
+from tests.gui.studies import keep_result
+from tests.makers import breast_pixels, write_dicom
+
+KEY = Qt.Key
+
+
+@pytest.fixture
+def listed(qtbot, reading_window, tmp_path: Path, mosaic: Path):
+    """Two mammograms and a mosaic, in their lists."""
+    window = reading_window()
+    for name in ("a", "b"):
+        write_dicom(tmp_path / f"{name}.dcm", breast_pixels(), ImagerPixelSpacing=[0.1, 0.1])
+    window.open_paths([tmp_path / "a.dcm", tmp_path / "b.dcm", mosaic])
+    idle(qtbot, window)
+    return window
+
+
+def names_of(box) -> list[str]:
+    return [box.itemText(number) for number in range(box.count())]
+
+
+def row(number: int) -> CaseRow:
+    now = datetime.now(UTC)
+    return CaseRow(number, f"case {number}", "mammogram", "new", None, None, None, 0, 1, None, now)
+
+
+def test_that_all_lists_are_offered_with_their_mode_and_how_many_they_have(listed) -> None:
+    names = names_of(listed.worklist.filters.lists)
+    assert names[0] == "All cases  (3)"
+    assert "Mammograms  ·  second read  (2)" in names
+    assert "Tissue  ·  assisted  (1)" in names
+
+
+def test_that_a_list_a_state_and_a_search_cut_the_rows(qtbot, listed) -> None:
+    filters = listed.worklist.filters
+    filters.lists.setCurrentIndex(filters.lists.findText("Mammograms", Qt.MatchFlag.MatchStartsWith))
+    idle(qtbot, listed)
+    assert sorted(titles(listed)) == ["a.dcm", "b.dcm"]
+    assert any(name.startswith("In reading  (1)") for name in names_of(filters.states))
+    filters.states.setCurrentIndex(filters.states.findData("new"))
+    idle(qtbot, listed)
+    assert titles(listed) == ["b.dcm"]
+    filters.states.setCurrentIndex(0)
+    filters.search.setText("A.DC")
+    idle(qtbot, listed)
+    assert titles(listed) == ["a.dcm"]
+    filters.search.setText("nothing like it")
+    idle(qtbot, listed)
+    assert titles(listed) == []
+    assert "No case here" not in listed.banner.text  # it stands where the rows would
+
+
+def test_that_orders_that_would_tell_of_the_model_are_refused_where_it_is_hidden(qtbot, listed) -> None:
+    filters = listed.worklist.filters
+    model = filters.orders.model()
+    assert not model.item(0).isEnabled()
+    assert filters.orders.currentText() == "Newest first"
+    filters.choose_list(2)  # tissue is read with the model: what was wished for at first is possible
+    idle(qtbot, listed)
+    assert model.item(0).isEnabled()
+    assert filters.orders.currentText() == "Not sure first"
+
+
+def test_that_rows_follow_how_far_the_reader_is(qtbot, listed) -> None:
+    def state_of(case_id: int) -> str:
+        model = listed.worklist.model
+        return model.index(model.row_of(case_id)).data(CaseRole).state
+
+    assert state_of(1) == "in_reading"
+    keep_result(listed, "a.dcm")
+    lock(qtbot, listed)
+    assert state_of(1) == "first_locked"
+    listed.actions_by_id["keep_first"].trigger()
+    idle(qtbot, listed)
+    assert state_of(1) == "decided"
+    assert "1 decided" in listed.worklist._count.text()
+
+
+def test_that_a_page_is_asked_for_where_it_comes_into_view(qtbot) -> None:
+    asked: list[int] = []
+    model = WorklistModel(asked.append)
+    model.reset({0: [row(number) for number in range(PAGE)]}, 100_000)
+    assert model.rowCount() == 100_000
+    assert model.index(0).data() == "case 0"
+    for place in (5 * PAGE, 70_000, 70_001, 99_999):  # as a scroll bar that is dragged passes them
+        assert model.index(place).data(CaseRole) is None
+    qtbot.waitUntil(lambda: bool(asked), timeout=5000)
+    assert asked == [70_000, 99_800]
+    model.put(99_800, [row(number) for number in range(99_800, 100_000)])
+    assert model.index(99_999).data() == "case 99999"
+    assert not model.has(70_000)
+
+
+def test_that_a_case_beyond_the_rows_that_are_here_is_stepped_to(qtbot, listed) -> None:
+    listed.worklist.model.reset({0: [listed.worklist.model.rows[0]]}, 3)  # as if the page ended there
+    listed.worklist.follow(listed.worklist.model.rows[0].id)
+    first = listed.worklist.model.rows[0].id
+    listed.desk.open_case(first)
+    idle(qtbot, listed)
+    qtbot.keyClick(listed, KEY.Key_PageDown)
+    idle(qtbot, listed)
+    assert listed.desk.case_id not in (first, None)
+    assert listed.desk.state.detail.case.id == listed.desk.case_id
+
+
+def test_that_what_is_opened_is_shown_in_its_own_list(qtbot, listed, tmp_path: Path) -> None:
+    filters = listed.worklist.filters
+    filters.choose_list(2)
+    idle(qtbot, listed)
+    listed.open_paths([write_dicom(tmp_path / "c.dcm", breast_pixels())])
+    idle(qtbot, listed)
+    assert filters.lists.currentText().startswith("Mammograms")
+    assert listed.worklist.list.currentIndex().data() == "c.dcm"
+
+
+def test_that_cases_are_assigned_and_moved(qtbot, listed, monkeypatch) -> None:
+    listed.worklist.choose(1)
+    idle(qtbot, listed)
+    listed.actions_by_id["assign_me"].trigger()
+    idle(qtbot, listed)
+    assert listed.banner.text == "1 case assigned to you."
+    listed.worklist.filters.mine.setChecked(True)
+    idle(qtbot, listed)
+    assert titles(listed) == ["a.dcm"]
+    listed.worklist.filters.mine.setChecked(False)
+    idle(qtbot, listed)
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("Samples", True))
+    listed.actions_by_id["move_cases"].trigger()
+    idle(qtbot, listed)
+    assert store_of(listed).worklists.row(1, "x").mode == "assisted"
+    assert listed.banner.text == "1 case moved to Samples."
+
+
+def test_that_a_view_is_saved_chosen_and_deleted(qtbot, listed, monkeypatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("only b", True))
+    filters = listed.worklist.filters
+    filters.search.setText("b.dcm")
+    idle(qtbot, listed)
+    filters.save_view_asked.emit()
+    idle(qtbot, listed)
+    filters.search.setText("")
+    idle(qtbot, listed)
+    filters._fill_menu()
+    filters._menu.actions()[0].trigger()
+    idle(qtbot, listed)
+    assert titles(listed) == ["b.dcm"]
+    assert filters.search.text() == "b.dcm"
+    filters.view_deleted.emit("only b")
+    idle(qtbot, listed)
+    filters._fill_menu()
+    assert filters._menu.actions()[0].text() == "No saved view yet"
+
+
+def test_that_a_table_is_imported_by_dropping_it(qtbot, listed, tmp_path: Path) -> None:
+    write_dicom(tmp_path / "d.dcm", breast_pixels())
+    table = tmp_path / "table.csv"
+    table.write_text("path,worklist,title\nd.dcm,Samples,named by the table\n,,\nnone.dcm,,\n", encoding="utf-8")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(table))])
+    event = QDropEvent(
+        QPointF(1, 1), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    listed.dropEvent(event)
+    idle(qtbot, listed)
+    assert "named by the table" in titles(listed)
+    assert "none.dcm" in listed.banner.text
+
+
+def test_that_a_list_is_made_named_and_set_in_the_dialog(qtbot, listed) -> None:
+    listed.actions_by_id["worklists"].trigger()
+    idle(qtbot, listed)
+    (dialog,) = listed.findChildren(WorklistsDialog)
+    dialog.new.click()
+    idle(qtbot, listed)
+    assert dialog.chosen.name == "New list"
+    dialog.name.setText("Study of 2026")
+    dialog.name.editingFinished.emit()
+    idle(qtbot, listed)
+    dialog.modes.button(2).click()
+    idle(qtbot, listed)
+    dialog.form.setCurrentIndex(dialog.form.findData("simple"))
+    dialog.form.activated.emit(dialog.form.currentIndex())
+    idle(qtbot, listed)
+    made = store_of(listed).worklists.named("Study of 2026")
+    assert (made.mode, made.form) == ("blind", "simple")
+    dialog.name.setText("Tissue")
+    dialog.name.editingFinished.emit()
+    idle(qtbot, listed)
+    assert "already" in dialog._problem.text()
+    assert dialog.name.text() == "Study of 2026"
+
+
+def test_that_a_list_is_closed_only_once_it_was_confirmed(qtbot, listed, monkeypatch) -> None:
+    listed.worklist.filters.choose_list(1)
+    idle(qtbot, listed)
+    monkeypatch.setattr(QMessageBox, "exec", lambda self: None)
+    monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: None)
+    listed.actions_by_id["close_list"].trigger()
+    idle(qtbot, listed)
+    assert store_of(listed).worklists.all()[0].closed is None
+    monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: self.buttons()[0])
+    listed.actions_by_id["close_list"].trigger()
+    idle(qtbot, listed)
+    assert store_of(listed).worklists.all()[0].closed is not None
+    assert "closed" in listed.worklist.filters.lists.currentText()
+
+
+def test_that_the_list_that_was_shown_is_shown_again(qtbot, listed, reading_window) -> None:
+    listed.worklist.filters.choose_list(2)
+    idle(qtbot, listed)
+    listed.close()
+    later = reading_window()
+    assert later.worklist.filters.lists.currentText().startswith("Tissue")
