@@ -502,9 +502,7 @@ def test_that_what_another_reader_drew_is_seen_and_not_changed(qtbot, plain: Mai
 
 def test_that_very_many_marks_are_painted_chosen_moved_and_removed(qtbot, plain: MainWindow) -> None:
     image = plain.desk.state.active
-    boxes = [
-        Mark("rectangle", ((4 + x, 4 + y), (8 + x, 8 + y))) for x in range(0, 100, 10) for y in range(0, 140, 10)
-    ]
+    boxes = [Mark("rectangle", ((4 + x, 4 + y), (8 + x, 8 + y))) for x in range(0, 100, 10) for y in range(0, 140, 10)]
     assert len(boxes) > MANY
     store_of(plain).marks.add_all(image, boxes, "Dr Test", "made")
     plain.desk.open_case(plain.desk.case_id)
