@@ -120,7 +120,7 @@ def test_that_the_wheel_can_be_turned_round(window: MainWindow) -> None:
 def test_that_keys_changed_while_it_runs_work_at_once(qtbot, window: MainWindow) -> None:
     dialog = PreferencesDialog(window.preferences)
     qtbot.addWidget(dialog)
-    assert dialog.keys.set_key("single", "Ctrl+Y") == ""
+    assert dialog.keys.set_key("single", "Ctrl+J") == ""
     assert dialog.keys.set_key("next_step", "T") == ""  # that "single" had
     dialog.accept()
     qtbot.keyClick(window, KEY.Key_T)
@@ -130,7 +130,7 @@ def test_that_keys_changed_while_it_runs_work_at_once(qtbot, window: MainWindow)
     qtbot.keyClick(window, KEY.Key_S)
     settled(qtbot, window)
     assert window.desk.state.step_index == 1
-    qtbot.keyClick(window, KEY.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, KEY.Key_J, Qt.KeyboardModifier.ControlModifier)
     assert window.viewer.box.single
     assert "(T)" in window.actions_by_id["next_step"].toolTip()
     window.preferences.keys = {}
