@@ -10,7 +10,7 @@ import numpy as np
 from pathview.results import statistics
 from pathview.results.statistics import Float, Weighting
 from pathview.review.agreement_figures import Axis, Crossed, Figure, Mask, OfTables, Section
-from pathview.review.modes import Mode, Stage
+from pathview.review.modes import MODE_NAMES, Stage
 from pathview.review.scales import Scale
 from pathview.review.study_records import Assessed, ModelWord, StudyCase, StudyRecords
 
@@ -22,12 +22,6 @@ MODEL_CODES = {"negative": 0, "not_sure": 1, "positive": 2, "not_analysed": 3}
 NOT_ANALYSED = MODEL_CODES["not_analysed"]
 NO_CASE = "There is no such case."
 _NO_KAPPA = "Kappa is not defined: there is no case, or both used one and the same value only."
-_MODES: dict[Mode, str] = {
-    "second_read": "second read",
-    "assisted": "assisted",
-    "blind": "blind",
-    "arbitration": "arbitration",
-}
 
 
 class Readings:
@@ -138,7 +132,9 @@ def times(readings: Readings, reader: str) -> Section | None:
         for case_id, one in readings.of(reader, stage).items():
             if one.seconds is None:
                 continue
-            groups.setdefault((f"time_{stage}_{one.mode}", f"{stage.capitalize()}, {_MODES[one.mode]}"), []).append(one)
+            groups.setdefault((f"time_{stage}_{one.mode}", f"{stage.capitalize()}, {MODE_NAMES[one.mode]}"), []).append(
+                one
+            )
             if stage == "final" and case_id in first:
                 kept = "kept" if first[case_id].value == one.value else "changed"
                 groups.setdefault((f"time_final_{kept}", f"Final, first one {kept}"), []).append(one)
@@ -226,7 +222,7 @@ def _unblinded_told(found: Iterable[Assessed]) -> str:
 
 def _modes_told(found: Iterable[Assessed]) -> str:
     """In which modes assessments were made."""
-    counts = Counter(_MODES[one.mode] for one in found)
+    counts = Counter(MODE_NAMES[one.mode] for one in found)
     return "Read as: " + ", ".join(f"{mode} {count:,}" for mode, count in sorted(counts.items())) + "."
 
 

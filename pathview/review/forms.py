@@ -6,17 +6,16 @@ A form is one TOML file of fields. Nothing is ever filled in but by the reader: 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pathview.errors import FormError
 from pathview.review.case import DecisionValue
+from pathview.review.toml_files import read_all, read_model
 from pathview.settings import Settings
 
 SIMPLE = "simple"
@@ -194,16 +193,8 @@ def find_forms(settings: Settings) -> Forms:
 
     A file that is wrong is a sentence, and the others still load.
     """
-    found: dict[str, Form] = {}
-    problems = []
-    for folder in settings.form_dirs:
-        for path in sorted(folder.glob("*.toml")):
-            try:
-                form = load_form(path)
-                found[form.name] = form
-            except FormError as error:
-                problems.append(str(error))
-    return Forms(found, tuple(problems))
+    forms, problems = read_all(settings.form_dirs, load_form, FormError)
+    return Forms({form.name: form for form in forms}, problems)
 
 
 def load_form(path: Path) -> Form:
@@ -212,26 +203,4 @@ def load_form(path: Path) -> Form:
     Raises:
         FormError: unreadable, no TOML, or a field is wrong; the sentence names file and field.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise FormError(f"The assessment form {path.name} cannot be read.") from error
-    return _read(path, (status.st_mtime_ns, status.st_size))
-
-
-@lru_cache(maxsize=64)
-def _read(path: Path, version: tuple[int, int]) -> Form:
-    """Kept, since every case asks for its form; ``version`` makes a changed file a new entry."""
-    try:
-        return Form.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormError(f"The assessment form {path.name} cannot be read.") from error
-    except RecursionError as error:
-        raise FormError(f"The assessment form {path.name} is nested too deeply.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise FormError(f"The assessment form {path.name} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "form"
-        told = first["msg"].removeprefix("Value error, ")
-        raise FormError(f"The assessment form {path.name} is wrong at {place}: {told}.") from error
+    return read_model(path, Form, "assessment form", FormError)

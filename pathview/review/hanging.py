@@ -6,17 +6,16 @@ modifiers and acquisition, never by its file's name. Rows and columns count from
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pathview.errors import HangingError
 from pathview.images.source import Acquisition
+from pathview.review.toml_files import read_all, read_model
 from pathview.review.views import SIDES, SPOT, Side, modifiers_of, side_of, usual_order, view_of, view_title
 from pathview.settings import Settings
 
@@ -268,16 +267,9 @@ def find_protocols(settings: Settings) -> Found:
 
     A file that is wrong is a sentence, and the others still load.
     """
-    found: dict[str, Protocol] = {}
-    problems = []
-    for folder in settings.hanging_dirs:
-        for path in sorted(folder.glob("*.toml")):
-            try:
-                protocol = load_protocol(path)
-                found[protocol.name] = protocol
-            except HangingError as error:
-                problems.append(str(error))
-    return Found(tuple(sorted(found.values(), key=lambda p: (-p.priority, p.name))), tuple(problems))
+    protocols, problems = read_all(settings.hanging_dirs, load_protocol, HangingError)
+    found = {protocol.name: protocol for protocol in protocols}
+    return Found(tuple(sorted(found.values(), key=lambda p: (-p.priority, p.name))), problems)
 
 
 def load_protocols(settings: Settings) -> tuple[Protocol, ...]:
@@ -291,29 +283,7 @@ def load_protocol(path: Path) -> Protocol:
     Raises:
         HangingError: unreadable, no TOML, or a field is wrong; the sentence names file and field.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise HangingError(f"The hanging protocol {path.name} cannot be read.") from error
-    return _read(path, (status.st_mtime_ns, status.st_size))
-
-
-@lru_cache(maxsize=256)
-def _read(path: Path, version: tuple[int, int]) -> Protocol:
-    """Kept, since every case asks for all of them; ``version`` makes a changed file a new entry."""
-    try:
-        return Protocol.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise HangingError(f"The hanging protocol {path.name} cannot be read.") from error
-    except RecursionError as error:
-        raise HangingError(f"The hanging protocol {path.name} is nested too deeply.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise HangingError(f"The hanging protocol {path.name} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "protocol"
-        told = first["msg"].removeprefix("Value error, ")
-        raise HangingError(f"The hanging protocol {path.name} is wrong at {place}: {told}.") from error
+    return read_model(path, Protocol, "hanging protocol", HangingError)
 
 
 def _is_study(images: Sequence[HangingImage], priors: Sequence[HangingImage]) -> bool:

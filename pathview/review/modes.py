@@ -14,6 +14,12 @@ Stage = Literal["first", "final", "arbitration"]
 
 MODES: tuple[Mode, ...] = ("second_read", "assisted", "blind", "arbitration")
 STAGES: tuple[Stage, ...] = ("first", "final", "arbitration")
+MODE_NAMES: dict[Mode, str] = {
+    "second_read": "second read",
+    "assisted": "assisted",
+    "blind": "blind",
+    "arbitration": "arbitration",
+}
 MODE_WORDS: dict[Mode, str] = {
     "second_read": "Second read: first without the model",
     "assisted": "Assisted: the model is shown",

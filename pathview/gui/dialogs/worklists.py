@@ -24,20 +24,13 @@ from PySide6.QtWidgets import (
 
 from pathview.gui.dialogs.calibration import plain_buttons
 from pathview.gui.lists import Lists
-from pathview.gui.panels.filter_bar import SHORT_MODES
-from pathview.review.modes import MODES, Mode
+from pathview.review.modes import MODE_NAMES, MODES, Mode
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
     from pathview.review.worklist import Worklist
 
 _SIZE = QSize(860, 560)
-_TITLES: dict[Mode, str] = {
-    "second_read": "Second read",
-    "assisted": "Assisted",
-    "blind": "Blind",
-    "arbitration": "Arbitration",
-}
 _SENTENCES: dict[Mode, str] = {
     "second_read": "Each reader first locks an assessment without the model; then all is shown, and they keep it or "
     "change it and say why.",
@@ -96,7 +89,7 @@ class WorklistsDialog(QDialog):
         self._mode_rows = QVBoxLayout()
         self._mode_rows.setSpacing(2)
         for number, mode in enumerate(MODES):
-            button, words = QRadioButton(_TITLES[mode]), _dim(_SENTENCES[mode])
+            button, words = QRadioButton(MODE_NAMES[mode].capitalize()), _dim(_SENTENCES[mode])
             words.setContentsMargins(24, 0, 0, 6)
             self.modes.addButton(button, number)
             self._mode_rows.addWidget(button)
@@ -151,7 +144,7 @@ class WorklistsDialog(QDialog):
         self.names.blockSignals(True)
         self.names.clear()
         for each in self._listing.lists:
-            mode = "closed" if each.closed else SHORT_MODES[each.mode]
+            mode = "closed" if each.closed else MODE_NAMES[each.mode]
             count = self._listing.sizes.get(each.id, 0)
             item = QListWidgetItem(f"{each.name}\n{mode}, {count:,} case{'' if count == 1 else 's'}", self.names)
             if each.name == wanted:
@@ -232,7 +225,7 @@ class WorklistsDialog(QDialog):
         if chosen is not None and mode != chosen.mode:
             self._lists.change(
                 lambda lists, actor: lists.set_mode(chosen.id, mode, actor),
-                lambda row: f"{row.name} is read so from now on: {SHORT_MODES[row.mode]}.",
+                lambda row: f"{row.name} is read so from now on: {MODE_NAMES[row.mode]}.",
             )
 
     @Slot()

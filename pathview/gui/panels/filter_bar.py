@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLineEdit, QMen
 
 from pathview.gui.panels.worklist_model import STATE_WORDS
 from pathview.review.case import Order
-from pathview.review.modes import MODE_WORDS, Mode
+from pathview.review.modes import MODE_NAMES, MODE_WORDS
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
@@ -26,12 +26,6 @@ ORDERS: tuple[tuple[Order, str], ...] = (
     ("name", "By name"),
     ("random", "In random order"),
 )
-SHORT_MODES: dict[Mode, str] = {
-    "second_read": "second read",
-    "assisted": "assisted",
-    "blind": "blind",
-    "arbitration": "arbitration",
-}
 _REFUSED = "It would tell what the model says, which is hidden here until the case is read."
 
 
@@ -171,7 +165,7 @@ class FilterBar(QWidget):
 
 
 def _list_words(worklist: Worklist, count: int) -> str:
-    mode = "closed" if worklist.closed else SHORT_MODES[worklist.mode]
+    mode = "closed" if worklist.closed else MODE_NAMES[worklist.mode]
     return f"{worklist.name}  ·  {mode}  ({count:,})"
 
 
