@@ -44,13 +44,13 @@ def make_studies(settings: Settings, folder: Path, progress: ProgressSink, cance
     small = [_write_small(folder / f"small-{name}.dcm", name) for name in "ab"]
     large = [_write_study(folder / f"patient-{number}", number) for number in (1, 2)]
     session = _session(settings)
-    first = session.add(small).case_ids
     studies = session.add(large).case_ids
+    first = session.add(small).case_ids
     session.analyse_cases(studies, AnalyseOptions())
     for case_id in studies:
-        session.decide(case_id, "positive")  # what is decided comes last in the worklist
+        session.decide(case_id, "positive")  # what the model marked is shown from then on
     session.close()
-    return (*first, *studies)
+    return (*first[::-1], *studies[::-1])  # the newest come first
 
 
 def make_planes(settings: Settings, folder: Path, progress: ProgressSink, cancel: CancelToken) -> int:

@@ -205,7 +205,10 @@ def _four_views(settings: Settings, cases: tuple[int, ...], files: Worker, home:
 
 def _memory(watched: Watched, cases: tuple[int, ...]) -> bool:
     """Of the window and the reading child over what they hold with a small image open."""
-    _, other, first, last = cases
+    other, small, first, last = cases
+    watched.open(small)
+    watched.idle()
+    watched.forget()
     memory = Memory((os.getpid(), watched.reading_pid()))
     base, ok = memory.now(), True
     for name, case_id, studies in (("one_study", last, 1), ("with_the_next_study", first, 2)):

@@ -19,7 +19,7 @@ from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.lists import Lists
 from pathview.gui.mark_keeper import MarkKeeper
-from pathview.gui.opened import Opened
+from pathview.gui.opened import Opened, look
 from pathview.gui.panels.confusion import ConfusionPanel
 from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.picture_cache import PictureCache
@@ -184,10 +184,21 @@ class Desk(QObject):
         """Show a case, the first step of its hanging."""
         self.reading.leave()
         self.case_id = case_id
-        self.room.drop()
+        self.room.leave()
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = self._submit(self._store, lambda *_: self._read(case_id, to_read=True), self._on_case)
+        wanted = self.room.wanted_protocol
+
+        def work(progress: ProgressSink, _: CancelToken) -> Opened:
+            session = self._handle.get()
+            # Decoding takes longest, and another process does it while the opening is written down.
+            progress(Progress(0, 2, "opening", look(session, case_id, alone=True).first_hung(wanted)))
+            return look(session, case_id, session.protocol.open(case_id))
+
+        def ahead(step: Progress) -> None:
+            self.room.loader.prefetch(step.early)
+
+        self._opening = self._submit(self._store, work, self._on_case, ahead)
 
     @Slot()
     def _show_others(self) -> None:
@@ -203,21 +214,6 @@ class Desk(QObject):
         self.case_id = None
         self.reading.take(None)
 
-    def _read(self, case_id: int, to_read: bool) -> Opened:
-        """A case and what hangs with it (in the store's thread); ``to_read``: the reader opens it, for the record."""
-        from pathview.review.hanging import find_protocols
-
-        session = self._handle.get()
-        protocol = session.protocol
-        reading = protocol.open(case_id) if to_read else None
-        detail = reading.detail if reading is not None else protocol.case(case_id)
-        if detail.case.kind != "mammogram":
-            return Opened(detail, reading=reading)
-        priors = protocol.priors(case_id)
-        prior = protocol.case(priors[0].id, beside=case_id) if priors else None
-        found = find_protocols(session.settings)
-        return Opened(detail, priors, prior, found.protocols, found.problems, reading)
-
     def _on_case(self, opened: Opened) -> None:
         self.room.open(opened)
         self.reading.take(opened)
@@ -231,8 +227,10 @@ class Desk(QObject):
         if case_id == self.case_id:
             return
 
+        wanted = self.room.wanted_protocol
+
         def read(*_: Any) -> tuple[ImageRow, ...]:
-            return self._read(case_id, to_read=False).first_hung()
+            return look(self._handle.get(), case_id).first_hung(wanted)
 
         self._submit(self._store, read, self.room.loader.prefetch)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from pathview.geometry import Size, SpacingMm
 from pathview.gui.job_runner import Job, JobRunner
-from pathview.gui.picture_cache import PictureCache
+from pathview.gui.picture_cache import Key, PictureCache, key_of
 from pathview.gui.session_handle import SessionHandle
 from pathview.images.digest import fingerprint, require_unchanged
 from pathview.images.formats import open_image
@@ -36,6 +37,15 @@ class Maps(NamedTuple):
     result_id: int
     probability: ScoreMap
     heatmaps: dict[str, ScoreMap]
+
+
+@dataclass
+class _Coming:
+    """A picture that is being read; ``wanted``: to be shown, not only kept for later."""
+
+    job: Job
+    wanted: bool
+    coarse: PictureData | None = None
 
 
 class ImageLoader(QObject):
@@ -78,19 +88,65 @@ class ImageLoader(QObject):
         self._store = store
         self._cache = cache
         self._jobs: list[Job] = []
+        self._coming: dict[Key, _Coming] = {}
         self._slabs: dict[int, Job] = {}
 
-    def drop(self) -> None:
-        """Cancel what is under way; nothing of it is reported any more."""
+    def ignore(self) -> None:
+        """Report nothing any more of what is under way; pictures go on coming, since they may be wanted next."""
         for job in self._jobs:
             job.cancel()
         self._jobs.clear()
+        for coming in self._coming.values():
+            coming.wanted = False
+
+    def drop(self, but: Iterable[ImageRow] = ()) -> None:
+        """Cancel what is under way, ``but`` for the pictures of some images."""
+        self.ignore()
+        kept = {key_of(image) for image in but}
+        for key in self._coming.keys() - kept:
+            self._coming.pop(key).job.cancel()
 
     def read_pictures(self, images: Iterable[ImageRow]) -> None:
         """Read images that are not here; each is shown when it has come."""
         for image in images:
-            if self._cache.get(image) is None:
-                self._submit(image, load_unchanged, partial(self._keep, image, wanted=True), early=self._show_early)
+            coming = self._read(image)
+            if coming is not None and not coming.wanted:
+                coming.wanted = True
+                if coming.coarse is not None:
+                    self.coarse_loaded.emit(image.id, coming.coarse)
+
+    def prefetch(self, images: Iterable[ImageRow]) -> None:
+        """Read images that will be wanted next; what goes wrong is told when they are."""
+        for image in images:
+            if "size" in image.info:
+                self._read(image)
+
+    def _read(self, image: ImageRow) -> _Coming | None:
+        """Have an image read once, whoever asks; None where it is here."""
+        key = key_of(image)
+        if self._cache.get(image) is not None:
+            return None
+        if key not in self._coming:
+
+            def failed(error: Exception) -> None:
+                if self._coming.pop(key).wanted:
+                    self.failed.emit(image.id, error)
+
+            done, early = partial(self._keep, image), partial(self._show_coarse, image)
+            self._coming[key] = _Coming(self._start(image, load_unchanged, (), done, failed, early), wanted=False)
+        return self._coming[key]
+
+    def _show_coarse(self, image: ImageRow, step: Progress) -> None:
+        coming = self._coming[key_of(image)]
+        if step.early is not None:
+            coming.coarse = step.early
+            if coming.wanted:
+                self.coarse_loaded.emit(image.id, step.early)
+
+    def _keep(self, image: ImageRow, picture: PictureData) -> None:
+        self._cache.put(image, picture)
+        if self._coming.pop(key_of(image)).wanted:
+            self.picture_loaded.emit(image.id, picture)
 
     def show_kept(self, image: ImageRow) -> None:
         """Show an image at once if it is still here, and then see whether its file is."""
@@ -98,21 +154,6 @@ class ImageLoader(QObject):
         if kept is not None:
             self.picture_loaded.emit(image.id, kept)
             self._submit(image, check_unchanged, None)
-
-    def prefetch(self, images: Iterable[ImageRow]) -> None:
-        """Read images that will be wanted next; what goes wrong is told when they are."""
-        for image in images:
-            if self._cache.get(image) is None and "size" in image.info:
-                self._submit(image, load_unchanged, partial(self._keep, image, wanted=False), quiet=True)
-
-    def _show_early(self, image: ImageRow, step: Progress) -> None:
-        if step.early is not None:
-            self.coarse_loaded.emit(image.id, step.early)
-
-    def _keep(self, image: ImageRow, picture: PictureData, wanted: bool) -> None:
-        self._cache.put(image, picture)
-        if wanted:
-            self.picture_loaded.emit(image.id, picture)
 
     def load_maps(self, image_id: int, result: ResultRow) -> None:
         """Read the maps of a result."""
@@ -175,13 +216,23 @@ class ImageLoader(QObject):
         self._slabs[image.id] = self._submit(image, slab_of, done, center, thickness, mode, downsample)
 
     def _submit(
+        self, image: ImageRow, function: Callable[..., Any], done: Callable[[Any], None] | None, *args: Any
+    ) -> Job:
+        """Have something of an image made, until the next :meth:`ignore`."""
+        of_picture = function in (check_unchanged, slab_of)
+        failed = partial(self.failed.emit, image.id) if of_picture else self.trouble.emit
+        job = self._start(image, function, args, done, failed)
+        self._jobs.append(job)
+        return job
+
+    def _start(
         self,
         image: ImageRow,
         function: Callable[..., Any],
+        args: tuple[Any, ...],
         done: Callable[[Any], None] | None,
-        *args: Any,
-        quiet: bool = False,
-        early: Callable[[ImageRow, Progress], None] | None = None,
+        failed: Callable[[Exception], None],
+        early: Callable[[Progress], None] | None = None,
     ) -> Job:
         """Have ``function(image, settings, *args, progress, cancel)`` done by the reading child."""
 
@@ -189,12 +240,7 @@ class ImageLoader(QObject):
             session = self._handle.get()
             return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
 
-        failed: Callable[[Exception], None] | None = self.trouble.emit
-        if function in (load_unchanged, check_unchanged, slab_of):
-            failed = None if quiet else partial(self.failed.emit, image.id)
-        job = self._reading.submit(work, done, failed, partial(early, image) if early is not None else None)
-        self._jobs.append(job)
-        return job
+        return self._reading.submit(work, done, failed, early)
 
 
 def load_unchanged(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> PictureData:

@@ -10,6 +10,7 @@ from pathview.review.case import CaseDetail, CaseRow, ImageRow
 if TYPE_CHECKING:  # the window starts without their library
     from pathview.review.hanging import HungStep, Protocol
     from pathview.review.reading import OpenedReading
+    from pathview.session import Session
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,27 @@ class Opened:
         protocol = named or choose_protocol(current, earlier, self.protocols)
         return hang(current, earlier, protocol), protocol.name
 
-    def first_hung(self) -> tuple[ImageRow, ...]:
+    def first_hung(self, wanted: str = "") -> tuple[ImageRow, ...]:
         """The images of the first step."""
-        steps, _ = self.hung()
+        steps, _ = self.hung(wanted)
         images = {image.id: image for image in self.images}
         slots = steps[0].slots if steps else ()
         return tuple(images[slot.image_id] for slot in slots if slot.image_id is not None)
+
+
+def look(session: Session, case_id: int, reading: OpenedReading | None = None, alone: bool = False) -> Opened:
+    """A case and what hangs with it (``alone``: nothing), under the veil of a reading; nothing is written.
+
+    Raises:
+        StoreError: there is no such case.
+    """
+    from pathview.review.hanging import find_protocols
+
+    protocol = session.protocol
+    detail = reading.detail if reading is not None else protocol.case(case_id)
+    if detail.case.kind != "mammogram":
+        return Opened(detail, reading=reading)
+    priors = () if alone else protocol.priors(case_id)
+    prior = protocol.case(priors[0].id, beside=case_id) if priors else None
+    found = find_protocols(session.settings)
+    return Opened(detail, priors, prior, found.protocols, found.problems, reading)

@@ -87,6 +87,11 @@ class ReadingRoom(QObject):
         """Whether tiles are being read, or places are still to be counted."""
         return self._rest.isActive() or self.tiles.busy
 
+    def leave(self) -> None:
+        """Another case comes: what is under way for this one is not shown any more."""
+        self.loader.ignore()
+        self.tiles.drop()
+
     def drop(self) -> None:
         """Forget what is under way."""
         self.loader.drop()
@@ -155,8 +160,9 @@ class ReadingRoom(QObject):
         if self.state.active not in ids:
             self.state = replace(self.state, active=ids[0] if ids else None)
         self.state = self.state.keeping_pictures(ids)
-        self.drop()
         first = sorted(self.state.hung, key=lambda image: image.id != self.state.active)
+        self.loader.drop(but=first)
+        self.tiles.drop()
         # Before they are laid out: the decoder takes longest, and is another process.
         self.loader.read_pictures(image for image in first if "size" in image.info)
         self.hung.emit()

@@ -31,8 +31,8 @@ def read_model(path: Path, model: type[Model], thing: str, error: type[PathViewE
         status = path.stat()
     except OSError as missing:
         raise error(f"The {thing} {path.name} cannot be read.") from missing
-    kind: Any = model  # hashable, though mypy reads its metaclass otherwise
-    return cast("Model", _read(path, (status.st_mtime_ns, status.st_size), kind, thing, error))
+    kinds: Any = (model, thing, error)  # classes are hashable, though mypy denies it
+    return cast("Model", _read(path, (status.st_mtime_ns, status.st_size), *kinds))
 
 
 def read_all(
