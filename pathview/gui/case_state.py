@@ -57,6 +57,8 @@ class ViewState:
 
 
 _NOTHING = ViewState()
+_KEPT = ("mask", "fill", "heat", "breast", "graphics", "layer", "colormap", "opacity")
+"""How a reader wants to see cases, whichever it is."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,26 @@ class CaseState:
     def view_of(self, image_id: int | None) -> ViewState:
         """What is loaded of an image."""
         return self.views.get(image_id, _NOTHING) if image_id is not None else _NOTHING
+
+    def of_case(self, detail: CaseDetail, priors: tuple[CaseRow, ...], prior: CaseDetail | None) -> CaseState:
+        """Another case, shown the way this one is."""
+        kept = {name: getattr(self, name) for name in _KEPT}
+        return CaseState(detail, priors, prior, **kept)
+
+    def with_threshold(self, recipe: str, threshold: float) -> CaseState:
+        """One threshold for all views that a recipe scored; their places are to be found again."""
+        scored = {i.id for i in self.images if i.result is not None and i.result.recipe == recipe}
+        views = {
+            number: replace(view, findings=None) if number in scored else view for number, view in self.views.items()
+        }
+        return replace(self, thresholds={**self.thresholds, recipe: threshold}, finding=None, views=views)
+
+    def forgetting(self, image_id: int, recipe: str) -> CaseState:
+        """Without what was shown of an image's result, which is another one now."""
+        thresholds = {name: at for name, at in self.thresholds.items() if name != recipe}
+        return replace(
+            self, thresholds=thresholds, views={**self.views, image_id: self.view_of(image_id).without_result()}
+        )
 
     def with_view(self, image_id: int, **changes: Any) -> CaseState:
         """The same with something more known of an image."""

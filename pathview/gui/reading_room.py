@@ -106,21 +106,8 @@ class ReadingRoom(QObject):
 
     def open(self, opened: Opened) -> None:
         """Hang a case, its first step first."""
-        before = self.state
         self._opened = opened
-        self.state = CaseState(
-            opened.detail,
-            opened.priors,
-            opened.prior,
-            mask=before.mask,
-            fill=before.fill,
-            heat=before.heat,
-            breast=before.breast,
-            graphics=before.graphics,
-            layer=before.layer,
-            colormap=before.colormap,
-            opacity=before.opacity,
-        )
+        self.state = self.state.of_case(opened.detail, opened.priors, opened.prior)
         self._by_hand = ""
         self._hang(self.wanted_protocol)
         self.choose_step(0)
@@ -227,14 +214,9 @@ class ReadingRoom(QObject):
             return
         for image in fresh.images:
             if image.result is not None and before.get(image.id) != image.result.id:
-                self._forget_result(image.id, image.result.recipe)
+                self.state = self.state.forgetting(image.id, image.result.recipe)
                 self._load_maps(image)
         self.state_changed.emit()
-
-    def _forget_result(self, image_id: int, recipe: str) -> None:
-        thresholds = {name: at for name, at in self.state.thresholds.items() if name != recipe}
-        views = {**self.state.views, image_id: self.state.view_of(image_id).without_result()}
-        self.state = replace(self.state, thresholds=thresholds, views=views)
 
     # what has come
 
@@ -369,7 +351,8 @@ class ReadingRoom(QObject):
         threshold = changes.pop("threshold", None)
         self.state = replace(self.state, **changes)
         if threshold is not None and self.state.result is not None:
-            self._move_threshold(self.state.result.recipe, float(threshold))
+            self.state = self.state.with_threshold(self.state.result.recipe, float(threshold))
+            self._rest.start()
         if changes.get("heat") or "layer" in changes:
             self.need_heat()
         if changes.get("graphics"):
@@ -379,14 +362,6 @@ class ReadingRoom(QObject):
         if "icc" in changes or "channel" in changes:
             self.look_changed.emit()
         self.state_changed.emit()
-
-    def _move_threshold(self, recipe: str, threshold: float) -> None:
-        """One threshold for all views that a recipe scored."""
-        self.state = replace(self.state, thresholds={**self.state.thresholds, recipe: threshold}, finding=None)
-        for image in self.state.images:
-            if image.result is not None and image.result.recipe == recipe and image.id in self.state.views:
-                self.state = self.state.with_view(image.id, findings=None)
-        self._rest.start()
 
     def need_heat(self) -> None:
         """Ask for the heat maps of what hangs that are not there, the active image's first."""

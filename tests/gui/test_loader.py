@@ -70,12 +70,12 @@ def runner(qtbot: QtBot) -> Iterator[JobRunner]:
 
 @pytest.fixture
 def loader(reader: Reader, runner: JobRunner) -> ImageLoader:
-    return ImageLoader(cast(SessionHandle, reader), runner, runner, PictureCache(100))
+    return ImageLoader(cast("SessionHandle", reader), runner, runner, PictureCache(100))
 
 
 def image(number: int) -> ImageRow:
     row = SimpleNamespace(id=number, path=Path(f"{number}.dcm"), fingerprint="f", mpp_um=None, info={"size": (1, 1)})
-    return cast(ImageRow, row)
+    return cast("ImageRow", row)
 
 
 def test_that_a_picture_on_its_way_is_not_read_again_when_it_is_wanted(
