@@ -9,7 +9,6 @@ import pydicom
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QTreeWidgetItem
 
 from pathview.geometry import Turn
 from pathview.gui.main_window import MainWindow
@@ -166,29 +165,27 @@ def test_that_a_click_on_a_finding_selects_it_in_the_table(qtbot, four: MainWind
         settled(qtbot, four)
         assert four.desk.state.finding == (four.desk.state.active, one.number)
         assert four.desk.state.image.title == "L CC"
-        words = four.study._tree.currentItem().text(0)
+        words = four.study.table.currentIndex().data()
         assert words.strip().startswith(f"{one.number}:")
         assert canvas.finding == one
-    row = [item.text(0).strip() for item in items(four)].index("L CC")
-    assert four.study._tree.currentIndex().row() == row + 1  # number 1 is the first below its view
+    row = titles(four).index("L CC")
+    assert four.study.table.currentIndex().row() == row + 1  # number 1 is the first below its view
     click(canvas, canvas.to_screen(1, 1))
     assert four.desk.state.finding is None
-    assert four.study._tree.currentItem().text(0).strip() == "L CC"
+    assert four.study.table.currentIndex().data().strip() == "L CC"
 
 
-def items(window: MainWindow) -> list[QTreeWidgetItem]:
-    tree = window.study._tree
-    return [tree.topLevelItem(number) for number in range(tree.topLevelItemCount())]
+def titles(window: MainWindow) -> list[str]:
+    return [line.words[0].strip() for line in window.study.model.lines]
 
 
 def choose_row(qtbot, window: MainWindow, view: str, number: int | None = None) -> None:
     """Click on a row of the table: a view's, or that of a finding on it."""
-    rows = items(window)
-    titles = [item.text(0).strip() for item in rows]
-    item = rows[titles.index(view) + (number or 0)]
-    window.study._tree.scrollToItem(item)
-    place = window.study._tree.visualItemRect(item).center()
-    qtbot.mouseClick(window.study._tree.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    table = window.study.table
+    index = window.study.model.index(titles(window).index(view) + (number or 0), 0)
+    table.scrollTo(index)
+    place = table.visualRect(index).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     settled(qtbot, window)
 
 
@@ -261,7 +258,7 @@ def test_that_views_of_a_recipe_have_one_threshold_and_their_counts_follow(qtbot
     settled(qtbot, four)
     assert [canvas_of(four, title).overlay.threshold for title in TITLES] == [0.7, 0.7, 0.7, 0.5]
     assert [len(findings_of(four, title)) for title in TITLES] == [1, 1, 1, 2]
-    rows = [item.text(0).strip() for item in items(four)]
+    rows = titles(four)
     assert [sum(row.startswith(f"{n}:") for row in rows) for n in (1, 2)] == [4, 1]
     assert "1" in four.ai._area.text()
     click(canvas_of(four, "L MLO"))
@@ -299,7 +296,7 @@ def test_that_the_table_has_study_breasts_and_views_and_flags_a_disagreement(qtb
 
     assert not four.study._flags.isVisible()
     with_results(qtbot, four, keep)
-    found = [(item.text(0).strip(), item.text(1)) for item in items(four) if ":" not in item.text(0)]
+    found = [(line.words[0].strip(), line.words[1]) for line in four.study.model.lines if ":" not in line.words[0]]
     assert found == [
         ("Study", "positive"),
         ("Right breast", "negative"),
@@ -318,8 +315,8 @@ def test_that_the_table_has_study_breasts_and_views_and_flags_a_disagreement(qtb
 
 def test_that_one_row_is_current_and_it_is_the_active_image(qtbot, four: MainWindow) -> None:
     click(canvas_of(four, "R MLO"))
-    assert four.study._tree.currentItem().text(0).strip() == "R MLO"
-    qtbot.keyClick(four.study._tree, KEY.Key_Up)
+    assert four.study.table.currentIndex().data().strip() == "R MLO"
+    qtbot.keyClick(four.study.table, KEY.Key_Up)
     settled(qtbot, four)
     assert four.desk.state.image.title == "R CC"
     assert four.viewer.canvas is canvas_of(four, "R CC")
@@ -337,13 +334,13 @@ def test_that_what_the_table_says_of_a_place_does_not_depend_on_what_hangs(
         write_view(tmp_path / "study" / f"{side}{view}.dcm", side, view, shown=shown, StudyInstanceUID="1.2.3")
     open_folder(qtbot, window, tmp_path / "study")
     with_results(qtbot, window, lambda: keep_result(window, "L MLO"))
-    all_hung = [item.text(0) for item in items(window)]
+    all_hung = [line.words[0] for line in window.study.model.lines]
     assert "6 mm from wall" in all_hung[-1]  # 12 from the edge of the image
     qtbot.keyClick(window, KEY.Key_S)
     settled(qtbot, window)
     assert hung_titles(window) == [["R CC", "L CC"]]
     with_results(qtbot, window, lambda: keep_result(window, "L MLO"))
-    assert [item.text(0) for item in items(window)] == all_hung
+    assert [line.words[0] for line in window.study.model.lines] == all_hung
 
 
 # priors and protocols
@@ -434,7 +431,7 @@ def test_that_a_prior_is_not_decided_on_and_not_counted(qtbot, with_priors: Main
     cases = window.desk._handle.get().cases
     assert cases.case(prior_id).decisions == ()
     assert cases.case(window.desk.case_id).decisions[-1].value == "negative"
-    assert len([item for item in items(window) if item.text(0).strip() in TITLES]) == 4
+    assert len([title for title in titles(window) if title in TITLES]) == 4
 
 
 def test_that_a_prior_chosen_late_never_hangs_beside_another_patient(

@@ -187,15 +187,15 @@ def test_that_a_study_of_500_images_can_be_read_within_the_caches_bound(
     assert len(state.detail.images) == 500
     shown = {slot.image_id for step in state.steps for slot in step.slots}
     assert shown.issuperset(image.id for image in state.detail.images)
-    tree = window.study._tree
-    assert tree.topLevelItemCount() >= 500
+    table, model = window.study.table, window.study.model
+    assert model.rowCount() >= 500
     for _ in range(40):
         qtbot.keyClick(window, KEY.Key_S)
         settled(qtbot, window)
         assert all(tile.canvas.data is not None for tile in window.viewer.box.tiles if tile.image_id is not None)
-    last = tree.topLevelItem(tree.topLevelItemCount() - 1)
-    tree.scrollToItem(last)
-    qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=tree.visualItemRect(last).center())
+    last = model.index(model.rowCount() - 1, 0)
+    table.scrollTo(last)
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(last).center())
     settled(qtbot, window)
     assert window.desk.state.image is not None
     assert window.viewer.canvas.data is not None
@@ -318,7 +318,6 @@ def test_that_an_unreadable_file_of_a_study_is_listed_beside_the_others(
     open_folder(qtbot, window, folder)
     assert "LMLO.dcm is cut off" in window.banner.text
     assert hung_titles(window)[0] == ["R CC", "L CC"]
-    rows = [window.study._tree.topLevelItem(n) for n in range(window.study._tree.topLevelItemCount())]
-    (row,) = [item for item in rows if item.text(0).strip() == "LMLO.dcm"]
-    assert "not analysed" in row.text(1).lower()
-    assert "cut off" in row.toolTip(0)
+    (row,) = [line for line in window.study.model.lines if line.words[0].strip() == "LMLO.dcm"]
+    assert "not analysed" in row.words[1].lower()
+    assert "cut off" in row.tip
