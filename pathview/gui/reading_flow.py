@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
@@ -54,7 +54,7 @@ class ReadingFlow(QObject):
         self._actions: Mapping[str, QAction] = {}
         self._lent: Mapping[str, tuple[str, ...]] = {}
         self._stage: object = None
-        self._clock = CaseClock(window)
+        self._clock, self._box = CaseClock(window), box
         self.replaying = Replaying(desk, box, self)
         reading = self._reading
         reading.seconds = lambda: self._clock.seconds
@@ -85,7 +85,10 @@ class ReadingFlow(QObject):
             self._clock.start(self._reading.seconds_before)
             if self._panel.has_focus:
                 self.show_state()
-                self._panel.take_focus()
+                if self._panel.asks:
+                    self._panel.take_focus()
+                else:  # Space on a button that had the focus by itself would decide
+                    self._box.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
         self.show_state()
         self._hold()
 

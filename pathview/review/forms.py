@@ -6,7 +6,7 @@ A form is one TOML file of fields. Nothing is ever filled in but by the reader: 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pathview.errors import FormError
 from pathview.review.case import DecisionValue
 from pathview.review.toml_files import read_all, read_model
+from pathview.review.views import Side
 from pathview.settings import Settings
 
 SIMPLE = "simple"
 """The form of three answers that every installation has, and by which a value alone is an assessment."""
+LATERALITY = "laterality"
+"""Name of the field that says which breast is meant, with the options right, left, both and none."""
 _NAME = r"^[a-z0-9][a-z0-9_-]*$"
 _LONGEST_TEXT = 10_000
 
@@ -152,6 +155,19 @@ class Form(Part):
             elif field.required:
                 problems.append(f"{field.title} is not filled in.")
         return tuple(problem for problem in problems if problem)
+
+    def doubts(self, answers: Mapping[str, Any], sides: Collection[Side]) -> tuple[str, ...]:
+        """What a reader may have missed in answers that can be kept, a sentence each.
+
+        Args:
+            answers: by field.
+            sides: of the case's images, where every image tells its own; empty: not known.
+        """
+        empty = [field.title for field in self.fields if field.name not in answers and field.kind == "choice"]
+        said = {"right": "R", "left": "L"}.get(str(answers.get(LATERALITY)))
+        missing = f"{', '.join(empty)}: not filled in." if empty else ""
+        elsewhere = f"The case has no image of the {answers.get(LATERALITY)} side." if said and sides else ""
+        return tuple(words for words in (missing, elsewhere if said not in sides else "") if words)
 
     def decision(self, answers: Mapping[str, Any]) -> DecisionValue:
         """What answers come to.

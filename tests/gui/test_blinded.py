@@ -299,7 +299,7 @@ def test_that_others_decisions_are_told_only_after_the_own_one(qtbot, hidden, re
     said = [text for text in words_of(second) if "Dr Test" in text or "quokka reason" in text]
     assert said == []
     assert second.desk.reading.now.detail.decisions == ()
-    lock(qtbot, second, "1ANN")
+    lock(qtbot, second, "1AN3")
     assert [text for text in words_of(second) if "quokka reason" in text] == []
     second.actions_by_id["keep_first"].trigger()
     idle(qtbot, second)

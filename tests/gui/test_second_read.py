@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication
 
 from pathview.gui.reading_flow import OF_THE_MODEL
+from pathview.results.annotation import Mark
 from tests.gui.conftest import idle
 from tests.gui.reading import CONTROL, LOCK, decisions_of, fill_in, lock, press, store_of, type_words
 from tests.gui.studies import keep_result
@@ -215,6 +217,7 @@ def test_that_what_was_seen_is_shown_again_with_its_threshold_and_grey(qtbot, re
     assert reading.desk.state.result.score == 12.0
     assert reading.desk.state.threshold == pytest.approx(0.3)
     assert reading.viewer.canvas.tone.invert
+    assert not reading.ai._threshold.isEnabled()
     reading.actions_by_id["undo_decision"].trigger()
     press(qtbot, reading, KEY.Key_K)
     idle(qtbot, reading)
@@ -223,8 +226,34 @@ def test_that_what_was_seen_is_shown_again_with_its_threshold_and_grey(qtbot, re
     assert len(decisions_of(reading, reading.desk.case_id)) == count
     assert reading.desk.state.result.score == 1.0
     assert reading.desk.state.threshold == pytest.approx(0.8)
+    assert reading.ai._threshold.isEnabled()
     assert not reading.viewer.canvas.tone.invert
     assert reading.banner.text == ""
+
+
+def test_that_a_replay_shows_the_marks_as_they_were(qtbot, reading) -> None:
+    active, marks = reading.desk.state.active, store_of(reading).marks
+    moved, removed, later = (Mark("point", ((10.0 * n, 20.0),)) for n in (1, 2, 3))
+    for mark in (moved, removed):
+        marks.add(active, mark, "Dr Test")
+    lock(qtbot, reading)
+    marks.change(replace(moved, points=((50.0, 50.0),)), "Dr Test")
+    marks.remove(removed.id, "Dr Test")
+    marks.add(active, later, "Dr Test")
+    reading.desk.marks.open(reading.desk.case_id)
+    idle(qtbot, reading)
+
+    def shown() -> list[Mark]:
+        return [one.mark for one in reading.desk.marks.of(active)]
+
+    now = shown()
+    assert [mark.id for mark in now] == [moved.id, later.id]
+    press(qtbot, reading, KEY.Key_H, CONTROL)
+    idle(qtbot, reading)
+    assert shown() == [moved, removed]
+    press(qtbot, reading, KEY.Key_Escape)
+    idle(qtbot, reading)
+    assert shown() == now
 
 
 def test_that_a_first_read_is_replayed_without_the_model(qtbot, reading) -> None:
@@ -263,7 +292,7 @@ def test_that_a_blind_list_never_shows_the_model(qtbot, reading) -> None:
     reading.worklist.choose(1)
     idle(qtbot, reading)
     assert reading.decision._heading.text() == "Your assessment, read blind"
-    fill_in(qtbot, reading, "1ANN")
+    fill_in(qtbot, reading, "1AN3")
     press(qtbot, reading, *LOCK)
     idle(qtbot, reading)
     (only,) = decisions_of(reading, 1)
@@ -295,7 +324,7 @@ def test_that_two_readers_stand_side_by_side_and_a_third_decides(qtbot, reading,
     second.worklist.choose(1)
     idle(qtbot, second)
     assert second.decision.history.isHidden()  # what the first one said is not told yet
-    lock(qtbot, second, "1ANN")
+    lock(qtbot, second, "1AN3")
     assert [row.reader for row in second.desk.reading.now.detail.decisions] == ["Dr Other"]
     press(qtbot, second, KEY.Key_K)
     idle(qtbot, second)
@@ -375,3 +404,67 @@ def test_that_the_protocol_goes_by_keyboard_on_real_mammograms(qtbot, reading_wi
     idle(qtbot, window)
     first, final = decisions_of(window, window.desk.case_id)
     assert (first.answers["birads"], final.answers["birads"]) == ("1", "3")
+
+
+def test_that_a_key_of_another_question_is_told_and_does_nothing_else(qtbot, reading) -> None:
+    fill_in(qtbot, reading, "4")
+    panel = reading.decision
+    assert panel._problem.text() == "4A or 4B or 4C? Press A, B or C."
+    assert panel.form.answers == {}
+    case_before = reading.desk.case_id
+    type_words(qtbot, reading, "BR")
+    assert panel.form.answers == {"birads": "4B"}
+    assert panel._problem.text() == "R is no answer to Breast composition: A, B, C or D."
+    assert reading.desk.case_id == case_before
+
+
+def test_that_a_first_read_with_gaps_is_asked_about_once(qtbot, reading) -> None:
+    fill_in(qtbot, reading, "4C")
+    press(qtbot, reading, *LOCK)
+    idle(qtbot, reading)
+    assert decisions_of(reading, 1) == ()
+    words = reading.decision._problem.text()
+    assert words.startswith("Breast composition, Side of the finding, Confidence: not filled in.")
+    press(qtbot, reading, *LOCK)
+    idle(qtbot, reading)
+    (first,) = decisions_of(reading, 1)
+    assert first.stage == "first"
+
+
+def test_that_an_accidental_space_after_locking_or_changing_decides_nothing(qtbot, reading) -> None:
+    lock(qtbot, reading)
+    press(qtbot, reading, KEY.Key_Space)
+    idle(qtbot, reading)
+    assert [row.stage for row in decisions_of(reading, 1)] == ["first"]
+
+    press(qtbot, reading, KEY.Key_K, Qt.KeyboardModifier.ControlModifier)
+    type_words(qtbot, reading, "2")
+    reading.decision.reason.setText("satellite mass")
+    press(qtbot, reading, *LOCK)
+    idle(qtbot, reading)
+    press(qtbot, reading, KEY.Key_Space)
+    idle(qtbot, reading)
+    last = decisions_of(reading, 1)[-1]
+    assert (last.answers["birads"], last.reason) == ("2", "satellite mass")
+    assert reading.decision._keep.text() == "Keep"
+
+
+def test_that_every_change_needs_a_reason_of_its_own(qtbot, reading) -> None:
+    lock(qtbot, reading)
+    reading.actions_by_id["change_first"].trigger()
+    type_words(qtbot, reading, "2")
+    reading.decision.reason.setText("satellite mass")
+    press(qtbot, reading, *LOCK)
+    idle(qtbot, reading)
+    before = len(decisions_of(reading, 1))
+
+    reading.actions_by_id["change_first"].trigger()
+    type_words(qtbot, reading, "3")
+    assert reading.decision.reason.text() == ""
+    press(qtbot, reading, *LOCK)
+    idle(qtbot, reading)
+    assert len(decisions_of(reading, 1)) == before
+    assert "why" in reading.decision._problem.text()
+    reading.decision.keep()
+    idle(qtbot, reading)
+    assert decisions_of(reading, 1)[-1].reason == ""

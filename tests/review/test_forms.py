@@ -133,3 +133,13 @@ def test_that_a_file_that_changed_is_read_again(settings: Settings) -> None:
     assert load_form(path).title == "Our own"
     path.write_text(OWN.replace("Our own", "Theirs, and longer"), encoding="utf-8")
     assert load_form(path).title == "Theirs, and longer"
+
+
+def test_that_gaps_and_a_side_without_image_are_doubted() -> None:
+    form = find_forms(Settings()).form("mammography")
+    whole = {"birads": "4C", "density": "a", "laterality": "left", "confidence": "2"}
+    assert form.doubts(whole, {"L", "R"}) == ()
+    assert form.doubts(whole, ()) == ()
+    assert form.doubts(whole, {"R"}) == ("The case has no image of the left side.",)
+    assert form.doubts(whole | {"laterality": "none"}, {"R"}) == ()
+    assert form.doubts({"birads": "1", "density": "b", "laterality": "none"}, {"R"}) == ("Confidence: not filled in.",)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from pathview.gui.panels.assessment_words import escaped, label, own_latest, state_words
 from pathview.gui.panels.form_view import FormView
 from pathview.gui.panels.history import HistoryList, said_of
 from pathview.gui.panels.side_by_side import SideBySide
-from pathview.gui.theme import LABEL_WORDS, Theme
+from pathview.gui.theme import Theme
 from pathview.review.case import DecisionRow, DecisionValue
+from pathview.review.views import side_of
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.review.reading import OpenedReading
@@ -45,10 +47,13 @@ class AssessmentPanel(QWidget):
         self._key: tuple[object, ...] = ()
         self._changing = False
         """Whether the first assessment is being changed."""
+        self._doubted: Mapping[str, Any] | None = None
+        """Answers whose doubts were told; locking them once more locks them."""
         self._make_parts(theme)
         self._lay_out()
         self.form.changed.connect(self._on_answer)
         self.form.finished.connect(self._after_form)
+        self.form.mistaken.connect(self._say_problem)
         self.note.textChanged.connect(self._on_text)
         self.reason.textEdited.connect(self._on_text)
         self._keep.clicked.connect(self.keep)
@@ -60,8 +65,8 @@ class AssessmentPanel(QWidget):
         self.show_case(None, {}, False)
 
     def _make_parts(self, theme: Theme) -> None:
-        self._heading = _words("Your decision", "heading")
-        self._hint, self._first, self._final = _words("", "dim"), _words("", "first"), _words("", "first")
+        self._heading = label("Your decision", "heading")
+        self._hint, self._first, self._final = label("", "dim"), label("", "first"), label("", "first")
         self.form, self.history = FormView(), HistoryList(theme)
         self.sides = SideBySide()
         """Stands elsewhere: beside a form there is no room for it."""
@@ -80,7 +85,7 @@ class AssessmentPanel(QWidget):
         self.note.setFixedHeight(_NOTE)
         self.note.setTabChangesFocus(True)
         self.note.setAccessibleName("Note")
-        self._problem, self._state = _words("", "problem"), _words("", "dim")
+        self._problem, self._state = label("", "problem"), label("", "dim")
         self._confirm = QPushButton("")
         self._confirm.setObjectName("primary")
         self._undo = QPushButton("Undo (U)")
@@ -152,12 +157,11 @@ class AssessmentPanel(QWidget):
         self._changing = self._two_steps and draft.get("keep") is False
         begun = draft.get("answers")
         self.form.show_answers(begun if begun else self._answers_of(decision or first))
-        for line, name in ((self.reason, "reason"), (self.note, "note")):
-            saved = getattr(decision, name) if decision is not None else ""
-            line.blockSignals(True)
-            (line.setText if isinstance(line, QLineEdit) else line.setPlainText)(draft.get(name) or saved)
-            line.blockSignals(False)
+        with QSignalBlocker(self.reason), QSignalBlocker(self.note):
+            self.reason.setText(draft.get("reason") or "")  # each decision has a reason of its own
+            self.note.setPlainText(draft.get("note") or (decision.note if decision is not None else ""))
         self._say_problem("")
+        self._doubted = None
         self.history.show_decisions(self._now.detail.decisions, self._now.form)
         arbitrated = self._now.detail.decisions if self._now.worklist.mode == "arbitration" else ()
         self.sides.show_decisions(arbitrated, self._now.form)
@@ -183,18 +187,19 @@ class AssessmentPanel(QWidget):
         self._first.setVisible(now.first is not None)
         if now.first is not None:
             note = f"  “{now.first.note}”" if now.first.note else ""
-            self._first.setText(f"<b>Your first read:</b> {_escaped(said_of(now.first, now.form) + note)}")
+            self._first.setText(f"<b>Your first read:</b> {escaped(said_of(now.first, now.form) + note)}")
         standing = now.decision if self._two_steps and not self._changing else None
         self._final.setVisible(standing is not None)
         if standing is not None:
             reason = f"  ({standing.reason})" if standing.reason else ""
             word = "Kept" if standing.context.get("kept") else "Changed to"
             said = "" if standing.context.get("kept") else f" {said_of(standing, now.form)}"
-            self._final.setText(f"<b>{word}</b>{_escaped(said + reason)}")
+            self._final.setText(f"<b>{word}</b>{escaped(said + reason)}")
         self.sides.setVisible(mode == "arbitration")
         steps = self._two_steps and now.stage is not None
         self._choice.setVisible(steps and not read_only)
         kept = now.decision is not None and bool(now.decision.context.get("kept"))
+        self._keep.setText("Keep  (K)" if now.decision is None else "Keep")
         self._keep.setChecked(kept and not self._changing)
         self._change.setChecked(self._changing or (now.decision is not None and not kept))
         self.form.setVisible(not self._two_steps or self._changing)
@@ -266,12 +271,12 @@ class AssessmentPanel(QWidget):
         if now is None:
             self._state.setText("")
             return
-        latest = _own_latest(now)
+        latest = own_latest(now)
         waiting = "  The note is not saved yet: decide to save it." if self._note_waits and now.decision else ""
         if self._note_waits and not now.decision:
             act = "lock" if now.stage == "first" else "decide"
             waiting = f"  The note is a draft, not saved yet: {act} to save it."
-        self._state.setText(_state_words(latest, now) + waiting)
+        self._state.setText(state_words(latest, now) + waiting)
 
     @property
     def _note_waits(self) -> bool:
@@ -293,7 +298,7 @@ class AssessmentPanel(QWidget):
         return {
             "answers": answers if answers != self._answers_of(decision) or self._changing else {},
             "note": self.note.toPlainText().strip() if self._note_waits else "",
-            "reason": reason if decision is None or reason != decision.reason else "",
+            "reason": reason,
             "keep": False if self._changing else None,
         }
 
@@ -325,6 +330,8 @@ class AssessmentPanel(QWidget):
             if not now.form.check(self.form.answers):
                 self.reason.setFocus(Qt.FocusReason.TabFocusReason)
             return
+        if now.stage == "first" and self._tell_doubts(now):
+            return
         said: dict[str, Any] = {"answers": self.form.answers, "note": self.note.toPlainText().strip()}
         if self._two_steps:
             said |= {"reason": self.reason.text().strip(), "keep": False}
@@ -338,6 +345,17 @@ class AssessmentPanel(QWidget):
         self._say_problem(problems[0] if problems else "")
         return bool(problems)
 
+    def _tell_doubts(self, now: OpenedReading) -> bool:
+        """Ask once about what may have been missed, since a first read cannot be taken back."""
+        sides = [side_of(image.info) for image in now.detail.images]
+        told = now.form.doubts(self.form.answers, {side for side in sides if side} if all(sides) else ())
+        if not told or self._doubted == self.form.answers:
+            return False
+        self._doubted = self.form.answers
+        self._say_problem(f"{' '.join(told)} Ctrl+Return once more locks it so.")
+        return True
+
+    @Slot(str)
     def _say_problem(self, words: str) -> None:
         self._problem.setText(words)
         self._problem.setVisible(bool(words))
@@ -346,8 +364,8 @@ class AssessmentPanel(QWidget):
     def keep(self) -> None:
         """The first assessment stands."""
         if self._can_choose and self._keep.isEnabled():
-            note, reason = self.note.toPlainText().strip(), self.reason.text().strip()
-            self.assessed.emit({"note": note, "reason": reason, "keep": True})
+            reason = self.reason.text().strip() if self.reason.isVisibleTo(self) else ""
+            self.assessed.emit({"note": self.note.toPlainText().strip(), "reason": reason, "keep": True})
 
     @Slot()
     def change(self) -> None:
@@ -366,6 +384,11 @@ class AssessmentPanel(QWidget):
         """Choose the answer that means this, as its key does."""
         if self._now is not None and self.form.isEnabled():
             self.form.choose(value)
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is something to fill in, and not only to keep or to change."""
+        return self._now is not None and self._now.stage is not None and (not self._can_choose or self._changing)
 
     def take_focus(self) -> None:
         """Go to what is to be filled in next."""
@@ -388,33 +411,3 @@ class AssessmentPanel(QWidget):
     def _after_form(self) -> None:
         target = self.reason if self._two_steps else self.note
         target.setFocus(Qt.FocusReason.TabFocusReason)
-
-
-def _words(text: str, name: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    return label
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _own_latest(now: OpenedReading) -> DecisionRow | None:
-    """The newest thing that this reader, or of an assisted list anybody, decided."""
-    rows = [row for row in now.detail.decisions if row.stage != "first"]
-    own = [row for row in rows if row.reader == now.reading.reader]
-    return own[-1] if own else rows[-1] if rows and now.worklist.mode == "assisted" else None
-
-
-def _state_words(latest: DecisionRow | None, now: OpenedReading) -> str:
-    if latest is None:
-        if now.stage == "first":
-            return "Not locked yet."
-        return "Your first read is locked." if now.first is not None else "Not decided yet."
-    when = f"{latest.created.astimezone():%Y-%m-%d %H:%M}"
-    if latest.value is None:
-        return f"Withdrawn by {latest.reader}, {when}."
-    kept = {True: "first read kept, ", False: "first read changed, ", None: ""}[latest.context.get("kept")]
-    return f"Saved: {kept}{LABEL_WORDS[latest.value]}, {latest.reader}, {when}."

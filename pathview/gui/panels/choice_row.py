@@ -31,11 +31,16 @@ class ChoiceRow(QWidget):
 
     chosen = Signal(str, bool)
     """The answer that the reader chose (empty: they took it back), and whether by its key."""
+    mistaken = Signal(str)
+    """A sentence: a key was pressed that answers another question, or the beginning of several answers."""
 
     def __init__(self, title: str, choices: Sequence[Choice], columns: int, large: bool, optional: bool) -> None:
         """``title`` is for screen readers; ``large`` rows decide; an ``optional`` answer can be taken back."""
         super().__init__()
         self._optional = optional
+        self._title, self._choices = title, choices
+        self.others: frozenset[str] = frozenset()
+        """Keys of the form's other questions: here they do nothing, and say so, rather than what they do elsewhere."""
         self.setAccessibleName(title)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -86,12 +91,27 @@ class ChoiceRow(QWidget):
             self._set_stop(button)
             button.setFocus(Qt.FocusReason.TabFocusReason)
 
+    def mistake(self, key: str) -> str:
+        """What to say of a key that is none of this question's; empty: it is not the form's."""
+        begun = [choice for choice in self._choices if len(choice.value) > 1 and choice.value.upper().startswith(key)]
+        if len(begun) > 1 and all(choice.key for choice in begun):
+            return f"{' or '.join(choice.value for choice in begun)}? Press {_listed([c.key for c in begun])}."
+        if key not in self.others:
+            return ""
+        return (
+            f"{key} is no answer to {self._title}: {_listed([choice.key for choice in self._choices if choice.key])}."
+        )
+
     def _clicked(self) -> None:
         pressed: QPushButton = self.sender()  # type: ignore[assignment]
         value = str(pressed.property("value"))
         kept = pressed.isChecked() or not self._optional
         self.show_value(value if kept else None)
         self.chosen.emit(value if kept else "", False)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return " or ".join([", ".join(keys[:-1]), keys[-1]]) if len(keys) > 1 else "".join(keys)
 
 
 _ARROWS: Mapping[int, int] = {
@@ -112,23 +132,30 @@ class _ChoiceButton(QPushButton):
 
     def event(self, event: QEvent) -> bool:
         """Keep keys of its own from the shortcuts."""
-        if event.type() == QEvent.Type.ShortcutOverride and self._value_of(cast("QKeyEvent", event)):
-            event.accept()
-            return True
+        if event.type() == QEvent.Type.ShortcutOverride:
+            key = _plain(cast("QKeyEvent", event))
+            if key and (key in self._keys or self._row.mistake(key)):
+                event.accept()
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose by key."""
-        if value := self._value_of(event):
-            self._row.choose(value)
+        key = _plain(event)
+        if key in self._keys:
+            self._row.choose(self._keys[key])
+        elif words := self._row.mistake(key) if key else "":
+            self._row.mistaken.emit(words)
         elif event.key() in _ARROWS:
             self._row.go(self, _ARROWS[event.key()])
         else:
             super().keyPressEvent(event)
 
-    def _value_of(self, event: QKeyEvent) -> str | None:
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        return self._keys.get(event.text().upper()) if plain and event.text() else None
+
+def _plain(event: QKeyEvent) -> str:
+    """The letter or digit of a key without modifiers, upper case; else empty."""
+    plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+    return event.text().upper() if plain and event.text().isalnum() else ""
 
 
 def _dress(button: QPushButton, title: str, choice: Choice, large: bool, low: bool) -> None:

@@ -30,6 +30,8 @@ class FormView(QWidget):
     """The reader changed an answer; whether it is the one that decides."""
     finished = Signal()
     """The last question was answered by key."""
+    mistaken = Signal(str)
+    """A sentence: a key was pressed that this question does not have."""
 
     def __init__(self) -> None:
         """No form yet."""
@@ -61,6 +63,9 @@ class FormView(QWidget):
         grid.setColumnStretch(1, 1)
         for field in form.fields:
             self._add(grid, field, len(form.fields) == 1)
+        keys = {field.name: {option.key.upper() for option in field.options if option.key} for field in form.fields}
+        for name, row in self._rows.items():
+            row.others = frozenset().union(*keys.values()) - keys[name]
         self._layout.addWidget(self._inside)
 
     def _add(self, grid: QGridLayout, field: FormField, alone: bool) -> None:
@@ -107,6 +112,7 @@ class FormView(QWidget):
         row = ChoiceRow(field.title, choices, columns, large, not field.required)
         row.setProperty("field", field.name)
         row.chosen.connect(self._chosen)
+        row.mistaken.connect(self.mistaken)
         self._rows[field.name] = row
         return row
 
