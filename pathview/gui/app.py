@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import signal
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # imported by the first job, after the window is painted
 
 log = logging.getLogger("pathview")
 _LOG_BYTES = 2**20
+_CRASHED = "PathView ended unexpectedly the last time. What was saved is here; {} in its data folder says what failed."
 
 
 def run(request: WindowRequest | None = None) -> int:
@@ -44,6 +46,7 @@ def run(request: WindowRequest | None = None) -> int:
     except OSError as error:
         QMessageBox.critical(None, APP_NAME, f"{settings.data_dir} cannot be written: {error.strerror}.")
         return 1
+    crashes = Crashes(settings)
     window = build_window(settings, request)
     _catch_bugs(window)
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -53,9 +56,12 @@ def run(request: WindowRequest | None = None) -> int:
     wake.timeout.connect(_idle)
     window.show()
     QTimer.singleShot(0, window.desk.start)
+    if crashes.before:
+        window.desk.said.emit(_CRASHED.format(crashes.before.name))
     if request is None:  # whoever starts it with images or in a script is not asked
         window.sitting.ask_first()
     status = application.exec()
+    crashes.close()
     return 1 if window.failed else status
 
 
@@ -75,7 +81,7 @@ def build_window(settings: Settings, request: WindowRequest | None = None) -> Ma
 
 
 def open_session(settings: Settings, store: Path | str | None, reader: str = "") -> Session:
-    """The window's session: two children, not yet started, and a store; ``reader`` empty: the login name.
+    """The window's session: three children, not yet started, and a store; ``reader`` empty: the login name.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -88,7 +94,8 @@ def open_session(settings: Settings, store: Path | str | None, reader: str = "")
     name = reader or login_name()
     opened = Store(Database(store or settings.store_place, reader=name))
     grace = settings.cancel_grace_s
-    return Session(settings, Worker("analysis", grace), Worker("reading", grace), opened, name)
+    children = Worker("analysis", grace), Worker("reading", grace)
+    return Session(settings, *children, opened, name, trainer=Worker("training", grace))
 
 
 def _idle() -> None:
@@ -101,6 +108,25 @@ def _log_to_file(settings: Settings) -> None:
     handler.setFormatter(_PrivateFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+class Crashes:
+    """Where native code that fails leaves the program's frames; they name no image and nobody."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Watch from now on."""
+        path = settings.data_dir / "crash.log"
+        self.before: Path | None = None
+        """What the last window left that ended so."""
+        if path.exists() and path.stat().st_size:
+            self.before = path.replace(path.with_suffix(".before.log"))
+        self._file = path.open("w", encoding="utf-8")
+        faulthandler.enable(self._file)
+
+    def close(self) -> None:
+        """The program ends as it should."""
+        faulthandler.disable()
+        self._file.close()
 
 
 class _PrivateFormatter(logging.Formatter):
