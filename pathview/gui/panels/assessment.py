@@ -134,9 +134,9 @@ class AssessmentPanel(QWidget):
         self.setEnabled(now is not None)
         if now is None:
             self._key = ()
-            self.sides.hide()
+            for part in (self.sides, self._undo, *self._of_a_case):
+                part.hide()
             self._show_words()
-            self._undo.hide()
             return
         decision, first = now.decision, now.first
         key = (now.detail.case.id, now.stage, decision.id if decision else 0, first.id if first else 0, now.form)
@@ -149,6 +149,12 @@ class AssessmentPanel(QWidget):
         self._arrange(readable, read_only)
         self._undo.setVisible(can_undo and not read_only)
         self._show_words()
+
+    @property
+    def _of_a_case(self) -> tuple[QWidget, ...]:
+        """What there is nothing to say in without one."""
+        said = (self._hint, self._first, self._final, self.reason, self.note)
+        return (*said, self._choice, self.form, self._confirm, self.history)
 
     def _fill(self, draft: Mapping[str, Any]) -> None:
         """Begin anew: with what was begun, else with what was decided, else, of a second read, with the first one."""
