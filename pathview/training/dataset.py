@@ -1,7 +1,8 @@
 """Data sets on disk: what each layout means, as a list of samples with patients.
 
 Layouts: ``images/`` + ``masks/`` (+ ``labels.csv`` with ``file, patient``); CBIS-DDSM with its tables; BreakHis; an
-IDC folder of patients; folders named by class; or a csv with ``file, patient, label`` (and ``mask``).
+IDC folder of patients; folders named by class; or a csv with ``file, patient, label`` (and ``mask``,
+several with ``|`` between).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathview.settings import Settings
 from pathview.training.breakhis import read_breakhis
 from pathview.training.cbis import read_cbis, tables_of
 from pathview.training.places import places_of
-from pathview.training.samples import Dataset, Sample, read_table
+from pathview.training.samples import MASK_SEPARATOR, Dataset, Sample, read_table
 
 LABELS_FILE = "labels.csv"
 _OF_TWO = {"0": 0, "1": 1, "negative": 0, "benign": 0, "positive": 1, "malignant": 1}
@@ -36,9 +37,7 @@ def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
         DataError: missing, of no known layout, with a table that does not fit its files, or without the classes that
             are wanted.
     """
-    if not path.exists():
-        raise DataError(f"The data set {path.name} does not exist.")
-    dataset = _read(path, recipe, settings)
+    dataset = read_layout(path, recipe.classes, recipe.classifies, settings)
     if recipe.regions is not None:
         dataset = places_of(dataset, recipe.regions, settings)
     if recipe.classifies:
@@ -48,40 +47,56 @@ def read_dataset(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
     return dataset.black_boxed() if recipe.training.black_box else dataset
 
 
-def _read(path: Path, recipe: Recipe, settings: Settings) -> Dataset:
-    classes = recipe.classes
+def read_layout(
+    path: Path, classes: Sequence[str], classifies: bool, settings: Settings, lenient: bool = False
+) -> Dataset:
+    """Read whichever layout lies at ``path``.
+
+    Args:
+        path: a folder or a csv.
+        classes: names of the classes, in the order of their numbers.
+        classifies: whether classes are wanted; else outlines.
+        settings: limits for images that have to be looked at.
+        lenient: whether a table may name files that do not exist, and images without a class or an outline.
+
+    Raises:
+        DataError: missing, of no known layout, or with a table that does not fit its files.
+    """
+    if not path.exists():
+        raise DataError(f"The data set {path.name} does not exist.")
     if path.is_file():
-        return _from_csv(path, classes)
+        return _from_csv(path, classes, lenient)
     if (path / "images").is_dir() and (path / "masks").is_dir():
         return _from_masks(path, classes)
     table = (path / LABELS_FILE).is_file()
-    of_many = recipe.classifies and len(classes) > 2
-    if not (table and of_many) and (published := _published(path, recipe, settings)):
+    of_many = classifies and len(classes) > 2
+    if not (table and of_many) and (published := _published(path, classes, classifies, settings)):
         return published
     if table:
-        return _from_csv(path / LABELS_FILE, classes)
+        return _from_csv(path / LABELS_FILE, classes, lenient)
     return _from_class_folders(path, classes)
 
 
-def _published(path: Path, recipe: Recipe, settings: Settings) -> Dataset | None:
+def _published(path: Path, classes: Sequence[str], classifies: bool, settings: Settings) -> Dataset | None:
     """CBIS-DDSM, BreakHis or IDC patches as their authors publish them; None where it is none of these.
 
     Raises:
-        DataError: the recipe tells more classes apart than their two.
+        DataError: more classes are to be told apart than their two.
     """
-    classifies = recipe.classifies
     notices: Sequence[str] = ()
+    layout = "BreakHis"
     if tables_of(path):
+        layout = "CBIS-DDSM"
         samples, notices = read_cbis(path, classifies, settings)
     elif not (samples := read_breakhis(path)):
+        layout = "IDC patches"
         named = ((file, parse_name(file)) for file in sorted(path.rglob("*.png")))
         samples = [Sample(file, name[0], name[3]) for file, name in named if name]
-    if samples and classifies and len(recipe.classes) > 2:
+    if samples and classifies and len(classes) > 2:
         raise DataError(
-            f"{path.name} is of two classes, the recipe of {len(recipe.classes)}; "
-            "give a csv with file, patient and label."
+            f"{path.name} is of two classes, the recipe of {len(classes)}; give a csv with file, patient and label."
         )
-    return Dataset(path.name, tuple(samples), tuple(notices)) if samples else None
+    return Dataset(path.name, tuple(samples), tuple(notices), layout) if samples else None
 
 
 def class_index(name: str, classes: Sequence[str]) -> int | None:
@@ -112,7 +127,7 @@ def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:
     if not samples:
         raise DataError(f"No image in {path.name}/images has a mask of the same name in {path.name}/masks.")
     notices = (f"{without} images have no mask and are left out.",) if without else ()
-    return Dataset(path.name, tuple(samples), notices)
+    return Dataset(path.name, tuple(samples), notices, "images and masks")
 
 
 def _from_class_folders(path: Path, classes: Sequence[str]) -> Dataset:
@@ -126,26 +141,26 @@ def _from_class_folders(path: Path, classes: Sequence[str]) -> Dataset:
             f"{path.name} is no data set that can be read: it needs images/ and masks/, IDC patches, "
             f"a {LABELS_FILE}, or folders named {' and '.join(classes)}."
         )
-    return Dataset(path.name, tuple(samples))
+    return Dataset(path.name, tuple(samples), layout="folders by class")
 
 
-def _from_csv(path: Path, classes: Sequence[str]) -> Dataset:
+def _from_csv(path: Path, classes: Sequence[str], lenient: bool) -> Dataset:
     samples = []
     for name, row in _rows(path).items():
         image = path.parent / name
-        masks = (path.parent / row["mask"],) if row.get("mask") else ()
+        masks = tuple(path.parent / mask for mask in row.get("mask", "").split(MASK_SEPARATOR) if mask)
         missing = [file.name for file in (image, *masks) if not file.exists()]
-        if missing:
+        if missing and not lenient:
             raise DataError(f"{path.name} names {missing[0]}, which does not exist beside it.")
         label = class_index(row["label"], classes) if row.get("label") else None
         if row.get("label") and label is None:
             raise DataError(f"{path.name} has the class {row['label']!r}; the recipe knows {', '.join(classes)}.")
-        if label is None and not masks:
+        if label is None and not masks and not lenient:
             raise DataError(f"{path.name} gives neither a label nor a mask for {image.name}.")
         samples.append(Sample(image, row.get("patient") or None, label, masks, row))
     if not samples:
         raise DataError(f"{path.name} has no rows.")
-    return Dataset(path.stem, tuple(samples))
+    return Dataset(path.stem, tuple(samples), layout="table")
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pathview.csv_cells import plain_cell
 from pathview.errors import DataError
 from pathview.geometry import Region
+
+MASK_SEPARATOR = "|"
+"""Between several masks of one image in a table."""
+
+
+def absolute(path: Path) -> Path:
+    """A path from the root without ``..``; links are not followed, so that it stays the user's own."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,8 @@ class Dataset:
     name: str
     samples: tuple[Sample, ...]
     notices: tuple[str, ...] = ()
+    layout: str = ""
+    """What it was recognised as."""
 
     def where(self, conditions: Mapping[str, str]) -> Dataset:
         """The samples whose attributes match all conditions.
@@ -81,6 +93,6 @@ def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, 
             absent = [column for column in columns if column not in (reader.fieldnames or ())]
             if absent:
                 raise DataError(f"{path.name} has no column {absent[0]!r}; {need}.")
-            return [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+            return [{key: plain_cell((value or "").strip()) for key, value in row.items() if key} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error
