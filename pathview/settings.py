@@ -71,6 +71,9 @@ class Settings:
     """The case store that is used when none is named: a file, or the address of a PostgreSQL database
     (``postgresql://NAME:PASSWORD@HOST/DATABASE``); empty: a file in the user's folder. ``PATHVIEW_STORE`` sets it."""
 
+    tables: Path | None = None
+    """Where tile tables of slides are kept; None: in the user's folder."""
+
     cancel_grace_s: float = 1.0
     """How long a cancelled child may take to reach a checkpoint before it is ended and restarted."""
 
@@ -84,7 +87,12 @@ class Settings:
     @property
     def slides_dir(self) -> Path:
         """Tile tables of slides; no file there holds the name of an image."""
-        return self.data_dir / "slides"
+        return self.tables or self.data_dir / "slides"
+
+    @property
+    def versions_dir(self) -> Path:
+        """Versions of local models, a folder for each name, see :mod:`pathview.models.registry`."""
+        return self.data_dir / "versions"
 
     @property
     def recipe_dirs(self) -> tuple[Path, ...]:

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pathview.cli.base import StderrProgress, emit, say, session
+from pathview.cli import versions
+from pathview.cli.base import ReaderOption, StderrProgress, StoreOption, emit, say, session
 from pathview.jobs import never
 from pathview.models.catalogue import verify_model
+from pathview.models.registry import version_problems
 from pathview.models.weights import CARD
 
-app = typer.Typer(help="Recipes and their weights.", rich_markup_mode=None)
+app = versions.app
 
 
 @app.command("list")
@@ -40,15 +42,24 @@ def models_show(context: typer.Context, name: str) -> None:
 @app.command("import")
 def models_import(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="ImageNet weights as Keras publishes them (.h5).")],
+    file: Annotated[Path, typer.Argument(help="A model that was exported, or ImageNet weights as Keras' .h5.")],
     network: Annotated[
-        str | None, typer.Option("--network", help="What it is of, where its name does not say.")
+        str | None, typer.Option("--network", help="What ImageNet weights are of, where their name does not say.")
     ] = None,
+    trust: Annotated[
+        str, typer.Option("--trust", help="Fingerprint of a model's key that is trusted from now on.")
+    ] = "",
+    reader: ReaderOption = None,
+    store: StoreOption = None,
 ) -> None:
-    """Check ImageNet weights from a disk and keep them for training."""
+    """Check a model of another machine and keep it as a version, or ImageNet weights from a disk for training."""
     from pathview.compute.worker import Worker
+    from pathview.models.archive import is_archive
     from pathview.models.imagenet import import_job
 
+    if is_archive(file):
+        versions.take_in(context, file, trust, store, reader)
+        return
     settings = context.obj.settings
     child = Worker("import", settings.cancel_grace_s)  # a foreign file is read where it can break nothing
     try:
@@ -90,7 +101,10 @@ def models_verify(context: typer.Context) -> None:
     failed = False
     with session(context) as work:
         found = work.catalogue.found()
-        verdicts = [(model.name, model.weights, verify_model(model)) for model in found.models]
+        verdicts: list[tuple[str, str, str | None]] = [
+            (model.name, model.weights, verify_model(model)) for model in found.models
+        ]
+        verdicts += [(name, f"version {number}", reason) for name, number, reason in version_problems(work.settings)]
         for name, weights, reason in [*verdicts, *((entry.name, None, entry.reason) for entry in found.damaged)]:
             emit({"name": name, "weights": weights, "ok": reason is None, "reason": reason})
             if reason is not None:

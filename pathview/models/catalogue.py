@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pathview.errors import ModelError, RecipeError
 from pathview.images.source import Kind
 from pathview.models.recipe import Recipe, load_recipe
+from pathview.models.registry import Registry, Version
 from pathview.models.weights import MANIFEST, Manifest, check_folder, read_manifest
 from pathview.settings import Settings
 
@@ -23,6 +24,8 @@ class Model:
     folder: Path | None
     weights: WeightsSource
     manifest: Manifest | None
+    version: int | None = None
+    """Number of the version that is present, where versions are kept."""
 
     @property
     def name(self) -> str:
@@ -40,6 +43,7 @@ class Model:
             "parameters": network.parameters,
             "trainable_parameters": network.trainable_parameters,
             "weights": self.weights,
+            "version": self.version,
             "sha256": self.manifest.sha256 if self.manifest else None,
             "default_for": list(self.recipe.default_for) if self.folder else [],
         }
@@ -60,6 +64,10 @@ class Found:
     models: tuple[Model, ...]
     damaged: tuple[Damaged, ...]
 
+    def named(self, name: str) -> Model | None:
+        """The model of a name, or None."""
+        return next((model for model in self.models if model.name == name), None)
+
 
 class Catalogue:
     """All models of an installation, read anew each time: the folders are small."""
@@ -69,7 +77,7 @@ class Catalogue:
         self._settings = settings
 
     def models(self) -> tuple[Model, ...]:
-        """All usable models by name: weights of the user's own folder before bundled ones."""
+        """All usable models by name: versions that were promoted before the user's own folder before bundled ones."""
         return self.found().models
 
     def found(self) -> Found:
@@ -90,6 +98,14 @@ class Catalogue:
                     models[model.name] = model
                 except ModelError as error:
                     damaged.append(Damaged(path.parent.name, str(error)))
+        registry = Registry(self._settings)
+        for name in registry.names():
+            try:
+                if (present := registry.present(name)) is not None:
+                    models[name] = read_version(present)
+            except ModelError as error:  # which version is present cannot be told: none is
+                models.pop(name, None)
+                damaged.append(Damaged(name, str(error)))
         return Found(tuple(sorted(models.values(), key=lambda model: model.name)), tuple(damaged))
 
     def model(self, name: str) -> Model:
@@ -133,6 +149,18 @@ def read_model(folder: Path, weights: WeightsSource) -> Model:
     """The model in a folder; its manifest's recipe is the one that its weights were trained by."""
     manifest = read_manifest(folder)
     return Model(manifest.recipe, folder, weights, manifest)
+
+
+def read_version(version: Version) -> Model:
+    """A version of a local model.
+
+    Raises:
+        ModelError: its manifest is not the one that was registered.
+    """
+    manifest = version.manifest()
+    origin = version.registered.origin
+    weights: WeightsSource = "imported" if origin == "imported" else "bundled" if origin == "bundled" else "trained"
+    return Model(manifest.recipe, version.folder, weights, manifest, version.number)
 
 
 def verify_model(model: Model) -> str | None:

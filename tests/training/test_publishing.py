@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pathview.errors import DataError
+from pathview.jobs import never, no_progress
+from pathview.models.registry import REFERENCE
+from pathview.models.weights import CARD, read_manifest
+from pathview.settings import Settings
+from pathview.training import reference
+from pathview.training.challenge import CHALLENGES, Challenge, Challenges
+from pathview.training.figures import Prediction
+from pathview.training.locked_uses import log_use
+from pathview.training.plan import Override
+from pathview.training.promoting import Promoting
+from pathview.training.publishing import how_it_came, prepare
+from pathview.training.reference import read_reference
+from pathview.training.run_folder import RunFolder
+from tests.makers import tiny_cnn_recipe
+from tests.model_makers import write_numbers_model
+from tests.training.runs import CLASSES, reddish_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return reddish_run(tmp_path, patients=16)
+
+
+def with_model(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """The run with a model, and what that said of the validation and test images."""
+    write_numbers_model(run.model, 1, tiny_cnn_recipe(classes=list(CLASSES)))
+    split = run.split()
+    said = tuple(
+        Prediction(
+            part=split.parts[row.patient],
+            file=row.file,
+            patient=row.patient,
+            label=CLASSES.index(row.label),
+            called=1,
+            scores=(0.25, 0.75),
+        )
+        for row in run.rows()
+        if split.parts[row.patient] != "train"
+    )
+    monkeypatch.setattr(reference, "read_predictions", lambda _: said)
+    return run
+
+
+def test_that_a_finished_run_becomes_a_version_with_its_story_and_its_numbers(
+    run: RunFolder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    log_use(run, "Dr A", "result", "a" * 64)
+    split = run.split()
+    run.write("split.json", split.model_copy(update={"override": Override(who="Dr B", why="no ids were kept")}))
+    challenges = (
+        Challenge(kind="label_shuffle", passed=True, sentence="."),
+        Challenge(kind="blank_image", passed=False, sentence="."),
+    )
+    sha256 = read_manifest(run.model).sha256
+    run.write(CHALLENGES, Challenges(sha256=sha256, challenges=challenges, uses=1, about_uses="."))
+    prepared = prepare(run.path, settings, no_progress, never())
+    version = Promoting(settings, "Dr A").register(prepared.folder, prepared.sentence)
+    card = (version.folder / CARD).read_text()
+    assert "trained here in the run 'try'" in card
+    assert "Patients on both sides: 0." in card
+    assert '**The refusal to split by image was overruled by Dr B: "no ids were kept".**' in card
+    assert "The locked test patients were looked at once." in card
+    assert "Challenges: label shuffle passed, blank image **failed**." in card
+    known = read_reference(version)
+    held_out = len(split.patients("validation")) + len(split.patients("test"))
+    assert known.values["score"] == (0.75,) * held_out
+    assert known.values["share"] == (1.0,) * held_out
+    assert known.error == known.positives == 0.5
+    text = (version.folder / REFERENCE).read_text()
+    assert not [patient for patient in split.parts if f'"{patient}"' in text]
+    assert version.registered.files[REFERENCE] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_that_challenges_of_an_earlier_training_do_not_count(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_model(run, monkeypatch)
+    assert how_it_came(run).endswith("It was not challenged.")
+    run.write(CHALLENGES, Challenges(sha256="0" * 64, challenges=(), uses=0, about_uses="."))
+    assert how_it_came(run).endswith("It was not challenged since it was trained anew.")
+
+
+def test_that_a_run_without_a_model_is_told(run: RunFolder, settings: Settings) -> None:
+    with pytest.raises(DataError, match="The training try has no finished model yet"):
+        prepare(run.path, settings, no_progress, never())
