@@ -30,6 +30,13 @@ class Extractor:
         """The layer whose map is pooled for the head."""
         return str(self._model.get_layer("pooled").input._keras_history.operation.name)
 
+    @property
+    def features(self) -> str:
+        """The layer that a head can stand on: :attr:`last`, or what ``logits`` sees where nothing is pooled."""
+        if any(layer.name == "pooled" for layer in self._model.layers):
+            return self.last
+        return str(self._model.get_layer("logits").input._keras_history.operation.name)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over all weights below the head: equal features come from equal digests."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from pathview.csv_cells import safe_row
 from pathview.errors import DataError, OutputError
 from pathview.images.digest import file_digests
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
@@ -50,6 +51,9 @@ class Assessment:
     report: dict[str, object]
     notices: tuple[str, ...]
     scored: AnyScored
+    samples: tuple[Sample, ...]
+    """Those that could be scored, in the order of ``scored``."""
+    baselines: Mapping[str, AnyScored]
 
 
 def evaluate_model(
@@ -79,7 +83,7 @@ def _write(out: Path, found: Assessment) -> None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text(json.dumps(found.report, indent=1) + "\n", encoding="utf-8")
         with (out / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(found.scored.rows())
+            csv.writer(file).writerows(map(safe_row, found.scored.rows()))
     except OSError as error:
         raise OutputError(f"The evaluation cannot be written to {out}: {error.strerror}.") from error
 
@@ -178,7 +182,8 @@ def evaluate_samples(
     extra["left_out"] = notices
     if by:
         extra["groups"] = {by: by_groups(scored, [_group_of(sample, by) for sample in used])}
-    return Assessment(report(recipe.name, scored, baselines, extra), tuple(notices), scored)
+    figures = report(recipe.name, scored, baselines, extra)
+    return Assessment(figures, tuple(notices), scored, tuple(used), baselines)
 
 
 def _group_of(sample: Sample, column: str) -> str:

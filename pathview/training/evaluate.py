@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pathview.results.statistics import patient_draws, percentile_interval
-from pathview.training.predictions import AnyScored, Float, Labels
+from pathview.results.statistics import patient_draws, patient_weights, percentile_interval, quotient, roc_areas
+from pathview.training.predictions import AnyScored, Float, Labels, Scored
 
 BOOTSTRAP_RUNS = 1000
 _FEW = 5
@@ -24,10 +24,38 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals from drawing whole patients with replacement, all of a patient's images together."""
     draws: dict[str, list[float]] = {}
-    for drawn in patient_draws(scored.patients, runs, seed):
-        for name, value in scored.take(drawn).metrics().items():
-            draws.setdefault(name, []).append(value)
-    return {name: percentile_interval(values, level) for name, values in draws.items()}
+    if isinstance(scored, Scored):
+        for weights in patient_weights(scored.patients, runs, seed):
+            for name, values in _drawn_metrics(scored, weights).items():
+                draws.setdefault(name, []).extend(values[np.isfinite(values)])
+    else:
+        for drawn in patient_draws(scored.patients, runs, seed):
+            for name, value in scored.take(drawn).metrics().items():
+                draws.setdefault(name, []).append(value)
+    return {name: percentile_interval(values, level) for name, values in draws.items() if values}
+
+
+def _drawn_metrics(scored: Scored, weights: Float) -> dict[str, Float]:
+    """:meth:`Scored.metrics` of each row of weights [runs, n] at once; NaN where a draw does not allow a figure."""
+    truth, called = scored.labels == 1, scored.called
+    tp, fn, fp, tn = (weights @ cell for cell in (truth & called, truth & ~called, ~truth & called, ~truth & ~called))
+    both = np.where((tp + fn > 0) & (fp + tn > 0), 1.0, np.nan)
+    found, cleared = quotient(tp, tp + fn), quotient(tn, tn + fp)
+    drawn = {
+        "auc": roc_areas(truth, scored.scores, weights),
+        "accuracy": both * (tp + tn) / (tp + fn + fp + tn),
+        "balanced_accuracy": (found + cleared) / 2,
+        "sensitivity": found,
+        "specificity": cleared,
+        "precision": both * tp / np.maximum(tp + fp, 1),
+        "f1": both * quotient(2 * tp, 2 * tp + fn + fp),
+    }
+    dice = scored.dice
+    if dice is not None and scored.common is not None and scored.total is not None:
+        images, common, total = weights.sum(axis=1), weights @ scored.common, weights @ scored.total
+        drawn["dice"], drawn["iou"] = weights @ dice / images, weights @ (dice / (2 - dice)) / images
+        drawn["pooled_dice"] = np.where(total > 0, 2 * common / np.maximum(total, 1e-12), 1.0)
+    return drawn
 
 
 def color_features(images: npt.NDArray[np.uint8]) -> Float:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
+from pathview.results.statistics import patient_draws, percentile_interval
 from pathview.training.evaluate import by_groups, color_baseline, intervals, shortcomings
 from pathview.training.predictions import Scored
 
@@ -108,3 +111,14 @@ def test_that_few_patients_and_a_baseline_not_beaten_are_told() -> None:
     assert shortcomings(figures(1, 0.9, 0.8)) == ["It was tested on 1 patient only."]
     (sentence,) = shortcomings(figures(20, 0.65, 0.74))
     assert "mean std rgb (accuracy 0.65, 0.74)" in sentence
+
+
+@pytest.mark.parametrize("outlines", [False, True])
+def test_that_intervals_of_all_draws_at_once_are_those_of_each_draw(outlines: bool) -> None:
+    data = scored(60, patients=6)
+    if outlines:
+        data = replace(data, common=RNG.integers(0, 5, 60).astype(float), total=RNG.integers(0, 2, 60) * 12.0)
+    drawn = [data.take(indices).metrics() for indices in patient_draws(data.patients, 50, 0)]
+    for name, (low, high) in intervals(data, runs=50).items():
+        values = [metrics[name] for metrics in drawn if name in metrics]
+        assert (low, high) == pytest.approx(percentile_interval(values))
