@@ -7,7 +7,7 @@ import sys
 
 NAMES = (
     "viewer", "startup", "responsiveness", "analysis", "explanations", "windows", "runtimes", "reading_room", "slides",
-    "slide_analysis", "slide_window", "worklist", "annotations", "annotation_window",
+    "slide_analysis", "slide_window", "worklist", "annotations", "annotation_window", "training",
 )  # fmt: skip
 
 

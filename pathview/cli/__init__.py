@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from pathview import __version__
-from pathview.cli import agreement, audit, cases, hang, images, models, readers, store, training, worklists
+from pathview.cli import (
+    agreement,
+    audit,
+    cases,
+    datasets,
+    hang,
+    images,
+    looks,
+    models,
+    readers,
+    store,
+    training,
+    worklists,
+)
 from pathview.cli.base import Context, Paths, StderrProgress, StoreOption, emit, say, session
 from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
@@ -117,6 +130,8 @@ def demo(
 app.add_typer(images.app)
 app.add_typer(hang.app)
 app.add_typer(training.app)
+app.add_typer(looks.app)
+app.add_typer(datasets.app, name="dataset")
 app.add_typer(models.app, name="models")
 app.add_typer(agreement.app)
 app.add_typer(cases.app, name="cases")

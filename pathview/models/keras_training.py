@@ -1,35 +1,45 @@
-"""Training with Keras: losses, optimisers and the epoch loop. Data and metrics come from the caller."""
+"""Training with Keras: the epoch loop. Data and metrics come from the caller."""
 
 from __future__ import annotations
 
-import json
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
 
-from pathview.errors import DataError, ModelError, OutputError
+from pathview.errors import DataError, ModelError, PathViewError
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
-from pathview.models import keras_backend
+from pathview.models import devices, keras_backend
 from pathview.models.backend import Batch
 from pathview.models.initial import start_from
-from pathview.models.recipe import Recipe, TrainingSpec
+from pathview.models.keras_objective import compile_model
+from pathview.models.recipe import Recipe
+from pathview.models.training_state import STATE, State, read_state, settings_of, write_state
 from pathview.models.weights import Tensors
 
-STATE = "training-state.safetensors"
-HISTORY = "history.json"
-_WARM_UP = 0.05
 _PREDICT_BATCH = 32
+_AHEAD = 2
+"""Batches that each thread has ready before the network asks for them."""
+Ended = Literal["whole", "early", "stopped", "not_a_number"]
+
+
+class NotFinite(DataError):
+    """The loss, or the weights that it led to, are no numbers any more."""
+
+
+class OutOfMemory(PathViewError):
+    """A batch of this size does not fit into memory."""
 
 
 class BatchSource(Protocol):
-    """Where training batches come from; ``batch`` must depend on its arguments alone."""
+    """Where training batches come from; ``batch`` must depend on its arguments alone, and be safe in threads."""
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -51,6 +61,18 @@ class EpochReport:
     """Empty where there are no validation patients."""
     seconds: float
     best: bool
+    training: dict[str, float] = field(default_factory=dict)
+    """Means over the epoch's batches, as changed by augmentation and dropout: ``accuracy`` or ``dice``."""
+    batch: int = 0
+    """Images a step."""
+
+    @property
+    def words(self) -> str:
+        """In one line."""
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in self.validation.items())
+        watched = f"; validation {figures}" if figures else ""
+        best = " (best so far)" if self.best and figures else ""
+        return f"epoch {self.epoch} of {self.epochs}: loss {self.loss:.4f}{watched}{best}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +82,7 @@ class Fitted:
     tensors: Tensors
     best_epoch: int
     history: tuple[EpochReport, ...]
+    ended: Ended = "whole"
 
 
 Validate = Callable[[Callable[[Batch], Batch]], dict[str, float]]
@@ -82,6 +105,13 @@ class FitRequest:
     """Called after each epoch with its number and the network as it is then."""
     last_epoch: int | None = None
     """Stop after this epoch although the schedule reaches further (a refit of an early-stopped run)."""
+    class_weights: tuple[float, ...] = ()
+    """What an image of each class counts in the loss; empty: 1."""
+    stop: Callable[[], bool] | None = None
+    """Asked before each batch whether to stop and keep the best epoch so far; it may wait (a pause). The first epoch
+    is always finished."""
+    keep_best: bool = False
+    """Whether a loss that is no number ends the training with the best epoch before it, if there is one."""
 
 
 def fit(
@@ -92,21 +122,25 @@ def fit(
     progress: ProgressSink,
     cancel: CancelToken,
 ) -> Fitted:
-    """Train a recipe's network.
+    """Train a recipe's network, on all GPUs of this machine.
 
     The weights of the epoch with the smallest validation loss are returned; the last epoch's where
-    there is nothing to validate on.
+    there is nothing to validate on. On a CPU the same request gives the same numbers again.
 
     Raises:
-        DataError: the loss is no number any more.
+        NotFinite: the loss is no number any more.
+        OutOfMemory: ask again with a smaller batch, to go on after the last whole epoch.
+        DiskFull, OutputError: the state cannot be kept.
         Cancelled: after a batch; the state after the last whole epoch is kept.
     """
-    with _precision(request.recipe.training.mixed_precision):
-        model = started(request.recipe, request.seed, request.initial)
-        steps = len(batches) * request.epochs
-        model.compile(optimizer=_optimizer(request.recipe.training, steps), loss=_loss(request.recipe.training))
-        model.optimizer.build(model.trainable_variables)
-        return _Run(request, model, batches, validate).go(on_epoch, progress, cancel)
+    keras_backend.start()
+    devices.reproducible()
+    with precision_of(request.recipe.training.mixed_precision), memory_told(request.recipe.training.batch):
+        strategy = devices.spread()
+        with devices.scope_of(strategy):
+            model = started(request.recipe, request.seed, request.initial)
+            compile_model(model, request.recipe, len(batches) * request.epochs)
+        return _Run(request, model, strategy, batches, validate).go(on_epoch, progress, cancel)
 
 
 def started(recipe: Recipe, seed: int, initial: Path | None) -> Any:
@@ -125,57 +159,121 @@ def started(recipe: Recipe, seed: int, initial: Path | None) -> Any:
     return model
 
 
+class _Stopped(Exception):
+    """The best epoch so far is wanted, now."""
+
+
 class _Run:
     """The epoch loop and what it carries from epoch to epoch."""
 
-    def __init__(self, request: FitRequest, model: Any, batches: BatchSource, validate: Validate | None) -> None:
+    def __init__(
+        self, request: FitRequest, model: Any, strategy: Any, batches: BatchSource, validate: Validate | None
+    ) -> None:
         self._request = request
         self._model = model
+        self._strategy = strategy
         self._batches = batches
         self._validate = validate
         self._history: list[EpochReport] = []
         self._best: Tensors = {}
         self._best_loss = np.inf
+        self._forward = keras_backend.compiled(model, lambda images: model(images, training=False))
+        self._settings = settings_of(request.recipe, request.seed)
 
     def go(self, on_epoch: Callable[[EpochReport], None], progress: ProgressSink, cancel: CancelToken) -> Fitted:
         if self._request.resume:
             self._restore()
+        else:
+            (self._request.folder / STATE).unlink(missing_ok=True)  # nothing may go on from another run's
         last = self._request.last_epoch or self._request.epochs
+        ended: Ended = "whole"
         while len(self._history) < last and not self._stopped_early():
-            report = self._epoch(len(self._history), progress, cancel)
+            try:
+                report = self._epoch(len(self._history), progress, cancel)
+            except _Stopped:
+                ended = "stopped"
+                break
+            except NotFinite:
+                if not (self._request.keep_best and self._best):
+                    raise
+                ended = "not_a_number"
+                break
             self._history.append(report)
             self._save()
             on_epoch(report)
+        if ended == "whole" and len(self._history) < last:
+            ended = "early"
         best_epoch = max((r.epoch for r in self._history if r.best), default=len(self._history))
-        return Fitted(self._best, best_epoch, tuple(self._history))
+        return Fitted(self._best, best_epoch, tuple(self._history), ended)
 
     def _epoch(self, epoch: int, progress: ProgressSink, cancel: CancelToken) -> EpochReport:
         started = time.perf_counter()
         count = len(self._batches)
-        losses = []
-        for index, (images, truths) in enumerate(_prefetched(self._batches, epoch)):
+        steps: list[dict[str, float]] = []
+        for index, (images, truths) in enumerate(prefetched(self._batches, epoch)):
             checkpoint(cancel)
-            losses.append(float(self._model.train_on_batch(images, truths)))
-            if not np.isfinite(losses[-1]):
-                raise DataError(
-                    f"Training failed in epoch {epoch + 1}: the loss is no number any more; lower the learning rate."
-                )
-            text = f"epoch {epoch + 1} of {self._request.epochs}, loss {np.mean(losses):.4f}"
+            if self._request.stop is not None and self._request.stop() and self._history:
+                raise _Stopped
+            checkpoint(cancel)
+            steps.append({name: float(value) for name, value in self._step(images, truths).items()})
+            if not np.isfinite(steps[-1]["loss"]):
+                raise self._not_finite(epoch)
+            text = f"epoch {epoch + 1} of {self._request.epochs}, loss {np.mean([s['loss'] for s in steps]):.4f}"
             progress(Progress(epoch * count + index + 1, self._request.epochs * count, text))
         with self._averaged_weights():
-            figures = self._validate(self._predict) if self._validate else {}
-            if self._request.watch is not None:
-                self._request.watch(epoch + 1, self._predict)
-            best = not figures or figures["loss"] < self._best_loss
-            if best:
-                self._best_loss = figures.get("loss", np.inf)
-                self._best = keras_backend.get_weights(self._model)
+            figures, best = self._judged(epoch)
+        means = {name: float(np.mean([step[name] for step in steps])) for name in steps[0]}
         seconds = time.perf_counter() - started
-        return EpochReport(epoch + 1, self._request.epochs, float(np.mean(losses)), figures, seconds, best)
+        batch = self._request.recipe.training.batch
+        return EpochReport(epoch + 1, self._request.epochs, means.pop("loss"), figures, seconds, best, means, batch)
+
+    def _judged(self, epoch: int) -> tuple[dict[str, float], bool]:
+        """Figures on the validation patients, and whether this epoch's weights are the best so far, and kept."""
+        figures = self._validate(self._predict) if self._validate else {}
+        if self._request.watch is not None:
+            self._request.watch(epoch + 1, self._predict)
+        best = not figures or figures["loss"] < self._best_loss
+        if best:
+            found = keras_backend.get_weights(self._model)
+            if not all(np.isfinite(tensor).all() for tensor in found.values()):
+                raise self._not_finite(epoch)
+            self._best_loss, self._best = figures.get("loss", np.inf), found
+        return figures, best
+
+    def _not_finite(self, epoch: int) -> NotFinite:
+        return NotFinite(
+            f"Training failed in epoch {epoch + 1}: the loss is no number any more; lower the learning rate."
+        )
+
+    def _step(self, images: Batch, truths: Batch) -> dict[str, Any]:
+        weights = None
+        if self._request.class_weights:
+            weights = np.asarray(self._request.class_weights, np.float32)[truths.argmax(axis=1)]
+        if self._strategy is None:
+            return dict(self._model.train_on_batch(images, truths, weights, return_dict=True))
+        return self._spread_step(images, truths, np.ones(len(images), np.float32) if weights is None else weights)
+
+    def _spread_step(self, images: Batch, truths: Batch, weights: Batch) -> dict[str, Any]:
+        """One step with a share of the batch on each device, gradients summed over all."""
+        count = self._strategy.num_replicas_in_sync
+        if len(images) % count:
+            raise ModelError(
+                f"A batch of {len(images)} images cannot be shared by {count} devices; make it a multiple."
+            )
+
+        def shared(values: Batch) -> Any:
+            parts = np.split(values, count)
+            return self._strategy.experimental_distribute_values_from_function(
+                lambda context: parts[context.replica_id_in_sync_group]
+            )
+
+        self._model.make_train_function()
+        self._model.reset_metrics()
+        return dict(self._model.train_function(iter([(shared(images), shared(truths), shared(weights))])))
 
     def _predict(self, images: Batch) -> Batch:
         parts = [
-            np.asarray(self._model.predict_on_batch(images[i : i + _PREDICT_BATCH]), np.float32)
+            np.asarray(self._forward(images[i : i + _PREDICT_BATCH]), np.float32)
             for i in range(0, len(images), _PREDICT_BATCH)
         ]
         return np.concatenate(parts)
@@ -184,7 +282,7 @@ class _Run:
         patience = self._request.recipe.training.early_stopping
         if patience is None or not self._validate or not self._history:
             return False
-        best = max(report.epoch for report in self._history if report.best)
+        best = max((report.epoch for report in self._history if report.best), default=0)
         return self._history[-1].epoch - best >= patience
 
     @contextmanager
@@ -211,50 +309,63 @@ class _Run:
         return {f"{kind}/{i}": variable for kind, found in kinds.items() for i, variable in enumerate(found)}
 
     def _save(self) -> None:
-        folder = self._request.folder
-        tensors = {name: np.asarray(variable.numpy(), order="C") for name, variable in self._variables().items()}
-        tensors |= {f"best/{name}": np.ascontiguousarray(tensor) for name, tensor in self._best.items()}
-        metadata = {"history": json.dumps([asdict(report) for report in self._history], indent=1)}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, folder / f"{STATE}.new", metadata)
-            (folder / f"{STATE}.new").replace(folder / STATE)
-            (folder / HISTORY).write_text(metadata["history"] + "\n", encoding="utf-8")  # for people to plot
-        except (OSError, SafetensorError) as error:
-            raise OutputError(f"The training state cannot be written to {folder.name}: {error}.") from error
+        values = {name: np.asarray(variable.numpy()) for name, variable in self._variables().items()}
+        reports = tuple(asdict(report) for report in self._history)
+        write_state(self._request.folder, State(values, self._best, reports, self._settings))
 
     def _restore(self) -> None:
-        path = self._request.folder / STATE
-        if not path.is_file():
+        state = read_state(self._request.folder, self._settings)
+        if state is None:
             return
         try:
-            tensors = load_file(path)
-            with safe_open(path, "np") as file:
-                history = json.loads(file.metadata()["history"])
             for name, variable in self._variables().items():
-                variable.assign(tensors[name])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ModelError(f"{path.name} cannot be resumed from: damaged, or of another recipe.") from error
-        self._best = {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("best/")}
-        self._history = [EpochReport(**report) for report in history]
-        self._best_loss = min((r.validation.get("loss", np.inf) for r in self._history), default=np.inf)
+                variable.assign(state.variables[name])
+            self._history = [EpochReport(**report) for report in state.history]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{STATE} cannot be resumed from: damaged, or of another recipe.") from error
+        self._best = state.best
+        self._best_loss = min((r.validation.get("loss", np.inf) for r in self._history if r.best), default=np.inf)
+        # a smaller batch means more steps an epoch: the learning rate's schedule goes on at the same share
+        self._model.optimizer.iterations.assign(len(self._history) * len(self._batches))
 
 
-def _prefetched(batches: BatchSource, epoch: int) -> Iterator[tuple[Batch, Batch]]:
-    """Batches of one epoch, the next made while the network works on this one."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(batches.batch, epoch, 0)
-        for index in range(len(batches)):
-            ready = following.result()
-            if index + 1 < len(batches):
-                following = pool.submit(batches.batch, epoch, index + 1)
-            yield ready
+def prefetched(batches: BatchSource, epoch: int) -> Iterator[tuple[Batch, Batch]]:
+    """Batches of one epoch in their order, the next ones made in threads while the network works on this one."""
+    threads = max(1, min(8, (os.cpu_count() or 1) - 1))
+    with ThreadPoolExecutor(threads, "batches") as pool:
+        waiting: deque[Future[tuple[Batch, Batch]]] = deque()
+        following = iter(range(len(batches)))
+        for index in following:
+            waiting.append(pool.submit(batches.batch, epoch, index))
+            if len(waiting) >= _AHEAD * threads:
+                break
+        try:
+            while waiting:
+                ready = waiting.popleft().result()
+                if (index := next(following, -1)) >= 0:
+                    waiting.append(pool.submit(batches.batch, epoch, index))
+                yield ready
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 @contextmanager
-def _precision(mixed: bool) -> Iterator[None]:
+def memory_told(batch: int) -> Iterator[None]:
+    """Within it, memory that does not suffice is :class:`OutOfMemory`; TensorFlow must have been started."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise OutOfMemory(
+            f"There is not enough memory to train on {batch} image{'s' * (batch > 1)} at once."
+        ) from error
+
+
+@contextmanager
+def precision_of(mixed: bool) -> Iterator[None]:
+    """Within it, networks are built to compute in bfloat16 (``mixed``) or single precision."""
     keras_backend.start()
     import keras
 
@@ -264,55 +375,3 @@ def _precision(mixed: bool) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _optimizer(spec: TrainingSpec, steps: int) -> Any:
-    import keras
-
-    rate = _schedule(spec, steps)
-    common: dict[str, Any] = {"clipnorm": spec.clip_norm, "weight_decay": spec.weight_decay or None}
-    if spec.ema is not None:
-        common |= {"use_ema": True, "ema_momentum": spec.ema}
-    if spec.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=float(spec.momentum), **common)
-    if spec.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(rate, momentum=float(spec.momentum), **common)
-    if spec.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, **{**common, "weight_decay": spec.weight_decay})
-    return keras.optimizers.Adam(rate, **common)
-
-
-def _schedule(spec: TrainingSpec, steps: int) -> Any:
-    """The learning rate: constant, old Keras' ``decay`` as per-step inverse time, or a cosine with warm-up."""
-    import keras
-
-    if spec.schedule == "inverse-time":
-        return keras.optimizers.schedules.InverseTimeDecay(spec.learning_rate, 1, spec.decay)
-    if spec.schedule == "cosine":
-        warm_up = max(1, int(_WARM_UP * steps))
-        return keras.optimizers.schedules.CosineDecay(
-            spec.learning_rate / 20, max(1, steps - warm_up), warmup_target=spec.learning_rate, warmup_steps=warm_up
-        )
-    return spec.learning_rate
-
-
-def _loss(spec: TrainingSpec) -> Any:
-    import keras
-    from keras import ops
-
-    entropy = keras.losses.BinaryCrossentropy(label_smoothing=spec.label_smoothing)
-    if spec.loss == "binary-crossentropy":
-        return entropy
-    if spec.loss == "categorical-crossentropy":
-        return keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing)
-
-    def dice(truth: Any, scores: Any) -> Any:
-        """1 - soft Dice of each image (seed 2, Sudre 2017), mean over the batch; empty against empty is 0."""
-        axes = (1, 2, 3)
-        common = ops.sum(truth * scores, axis=axes)
-        total = ops.sum(truth, axis=axes) + ops.sum(scores, axis=axes)
-        return ops.mean(1.0 - (2.0 * common + 1.0) / (total + 1.0))
-
-    if spec.loss == "dice":
-        return dice
-    return lambda truth, scores: dice(truth, scores) + entropy(truth, scores)

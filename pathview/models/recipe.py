@@ -163,12 +163,17 @@ class AugmentationSpec(Part):
 class TrainingSpec(Part):
     """How the weights are found."""
 
-    method: Literal["gradient", "svm"] = "gradient"
-    """``svm``: the backbone stays as it starts, and a linear SVM on its features becomes the head."""
+    method: Literal["gradient", "svm", "logistic"] = "gradient"
+    """``svm``, ``logistic``: the backbone stays as it starts, and a linear SVM or a logistic regression on its features
+    becomes the head."""
     svm_cost: float = Field(1.0, gt=0)
-    """C of the SVM."""
-    loss: Literal["dice", "dice+bce", "binary-crossentropy", "categorical-crossentropy", "hinge"]
-    """``hinge`` is the SVM's."""
+    """C of the SVM or the logistic regression: small values hold the head back."""
+    loss: Literal["dice", "dice+bce", "binary-crossentropy", "categorical-crossentropy", "focal", "hinge"]
+    """``hinge`` is the SVM's; ``focal`` (Lin 2017) counts what is told rightly already less."""
+    focal_gamma: float = Field(2.0, ge=0, le=10)
+    """How much less the focal loss counts it; 0: cross-entropy."""
+    class_weights: bool = False
+    """Whether each image counts in the loss by how rare its class is, all classes alike in sum."""
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(0.001, gt=0)
     schedule: Literal["constant", "inverse-time", "cosine"] = "constant"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pathview.compute.engine import Engine
-from pathview.errors import PathViewError
+from pathview.errors import DataError, PathViewError
 from pathview.geometry import Region
 from pathview.jobs import CancelToken, ProgressSink, no_progress
 from pathview.models.catalogue import Catalogue
@@ -86,6 +87,15 @@ class Answering:
             return None
         return reviewed(image.result, self.store.map(image.result.id), answers, threshold)
 
+    def new_answers(self) -> int:
+        """How many answers that are labels came since a training on answers was planned the last time."""
+        since = last_planned(self.settings)
+        seen, _ = self.protocol.labelled(())
+        answers = (label.answer for image in seen for label in image.labels)
+        return sum(
+            answer.value in ("positive", "negative") and (since is None or answer.created > since) for answer in answers
+        )
+
     def export_labels(
         self,
         out: Path,
@@ -112,3 +122,18 @@ class Answering:
             return written
         told = f"{left_out} image(s) with answers were left out: what the model said of them is hidden from you."
         return replace(written, notices=(*written.notices, told))
+
+
+def last_planned(settings: Settings) -> datetime | None:
+    """When a training on answers of the gallery was planned the last time; None: never, as far as can be read."""
+    from pathview.training.run_folder import runs
+
+    found = []
+    for run in runs(settings):
+        try:
+            plan = run.plan()
+        except DataError:
+            continue
+        if any(source.kind == "answers" for source in plan.sources):
+            found.append(datetime.fromisoformat(plan.created))
+    return max(found, default=None)

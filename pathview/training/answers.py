@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pathview.csv_cells import safe_row
 from pathview.errors import DataError, ImageError, OutputError
 from pathview.geometry import Region, Size
 from pathview.images.cuts import cut
@@ -137,7 +138,7 @@ def _finish(partial: Path, out: Path, rows: dict[str, tuple[object, ...]]) -> No
     with (partial / LABELS_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(rows.values())
+        writer.writerows(map(safe_row, rows.values()))
     if out.exists():
         out.rmdir()
     partial.replace(out)

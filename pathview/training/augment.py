@@ -51,10 +51,24 @@ class Style:
     deviation: Float
 
 
+def _density(image: Float) -> Float:
+    """Optical densities of an image of 0..1. OpenCV takes logarithms three times as fast as NumPy."""
+    return np.asarray(-cv2.log(np.maximum(image, _DARKEST)), np.float32).reshape(image.shape)
+
+
+def _light(density: Float) -> Float:
+    """The image of optical densities."""
+    return np.asarray(cv2.exp(-density), np.float32).reshape(density.shape)
+
+
+def _style(density: Float) -> Style:
+    mean, deviation = cv2.meanStdDev(density)
+    return Style(mean.ravel().astype(np.float32), deviation.ravel().astype(np.float32) + _STYLE_FLOOR)
+
+
 def style_of(image: Float) -> Style:
     """The style of an image [rows, columns, channels], 0..1."""
-    density = -np.log(np.maximum(image, _DARKEST))
-    return Style(density.mean(axis=(0, 1)), density.std(axis=(0, 1)) + _STYLE_FLOOR)
+    return _style(_density(image))
 
 
 def restyled(image: Float, donor: Style, share: float) -> Float:
@@ -63,12 +77,12 @@ def restyled(image: Float, donor: Style, share: float) -> Float:
     Slides differ in stain more than classes do; mixing styles between patients keeps a network from
     taking one for the other.
     """
-    own = style_of(image)
+    density = _density(image)
+    own = _style(density)
     mean = own.mean + np.float32(share) * (donor.mean - own.mean)
-    deviation = own.deviation + np.float32(share) * (donor.deviation - own.deviation)
-    density = -np.log(np.maximum(image, _DARKEST))
-    moved = (density - own.mean) / own.deviation * deviation + mean
-    return np.asarray(np.exp(-np.maximum(moved, 0)), np.float32)
+    factor = (own.deviation + np.float32(share) * (donor.deviation - own.deviation)) / own.deviation
+    moved = density * factor + (mean - own.mean * factor)
+    return _light(np.maximum(moved, 0))
 
 
 def recolored(image: Float, spec: AugmentationSpec, rng: np.random.Generator) -> Float:
@@ -76,9 +90,8 @@ def recolored(image: Float, spec: AugmentationSpec, rng: np.random.Generator) ->
     if spec.gamma:
         image = image ** np.float32(np.exp(rng.uniform(-spec.gamma, spec.gamma)))
     if spec.stain:
-        density = -np.log(np.maximum(image, _DARKEST))
         change = np.exp(rng.uniform(-spec.stain, spec.stain, image.shape[-1])).astype(np.float32)
-        image = np.exp(-density * change)
+        image = _light(_density(image) * change)
     if spec.contrast:
         image = image * np.float32(1.0 + rng.uniform(-spec.contrast, spec.contrast))
     if spec.brightness:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from imblearn.under_sampling import RandomUnderSampler
 
+from pathview import __version__
 from pathview.analysis.predict import as_input
 from pathview.analysis.prepare import Working, prepare
 from pathview.analysis.tiles import overlapping_grid, pad
@@ -21,11 +23,12 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Batch
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
-from pathview.training.augment import augmented, style_of
+from pathview.training.augment import Style, augmented, style_of
 from pathview.training.sample_stains import SampleStains
 from pathview.training.samples import Sample
 
 Pixels8 = npt.NDArray[np.uint8]
+_OF_THE_NETWORK = {"normalise", "means", "deviations", "overlap"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Loaded:
     mask: Pixels8 | None
     """uint8 [rows, columns] of 0 and 255 on the working grid."""
     label: int
+    prepared: str = ""
+    """How its pixels came from the file, see :func:`preparation_of`; empty: not known."""
+
+
+def preparation_of(recipe: Recipe, stains: Stains | None) -> str:
+    """A mark of how samples are prepared: files alike, prepared alike, give the same pixels."""
+    spec = recipe.input.model_dump_json(exclude=_OF_THE_NETWORK)
+    return hashlib.sha256(f"{__version__} {recipe.classifies} {spec} {stains}".encode()).hexdigest()[:16]
 
 
 def load_samples(
@@ -67,18 +78,20 @@ def load_sample(sample: Sample, recipe: Recipe, settings: Settings, stains: Stai
         ImageError, NotAnalysable: it cannot be used.
         DataError: its mask has another size than its image.
     """
+    prepared = preparation_of(recipe, stains)
     source = open_image(sample.path, settings)
     try:
         working = prepare(source, recipe, region=sample.region, stains=stains)
         if recipe.classifies:
             size = Size(recipe.input.width, recipe.input.height)
             working = Working(resized(working.pixels, size).astype(np.uint8), working.place)
-            return Loaded(sample, working, None, sample.label or 0)
+            return Loaded(sample, working, None, sample.label or 0, prepared)
         truth = read_truth(sample, source.info.size, settings)
     finally:
         source.close()
     mask = truth_on(working, truth)
-    return Loaded(sample, working, mask, int(mask.any()) if sample.label is None else sample.label)
+    label = int(mask.any()) if sample.label is None else sample.label
+    return Loaded(sample, working, mask, label, prepared)
 
 
 def read_truth(sample: Sample, size: Size, settings: Settings) -> npt.NDArray[np.bool_]:
@@ -119,21 +132,36 @@ class TrainingBatches:
         Raises:
             DataError: nothing to draw from, or a class without a sample.
         """
-        self._loaded = list(loaded)
+        self._loaded = loaded
         self._recipe = recipe
         self._seed = seed
-        labels = np.array([one.label for one in loaded])
-        if not len(labels):
+        facts = [self._fact(one) for one in loaded]
+        if not facts:
             raise DataError("There are no images to train on.")
+        labels = np.array([label for label, _, _ in facts])
         if recipe.classifies:
             missing = [name for i, name in enumerate(recipe.classes) if not (labels == i).any()]
             if missing:
                 raise DataError(f"The training patients have no image of the class {missing[0]!r}.")
         self._labels = labels
-        self._patients = np.array([one.sample.patient or "" for one in loaded])
+        self._patients = np.array([patient for _, patient, _ in facts])
         self._pool = self._balanced_pool()
-        self._styles = [style_of(as_input(one.working.pixels)) for one in loaded] if recipe.augmentation.style else []
+        self._styles = [style for _, _, style in facts if style is not None]
         self._orders: tuple[int, npt.NDArray[np.intp]] = (-1, self._pool)
+
+    def _fact(self, one: Loaded) -> tuple[int, str, Style | None]:
+        """Class, patient and, where styles are mixed, the style of one image."""
+        style = style_of(as_input(one.working.pixels)) if self._recipe.augmentation.style else None
+        return one.label, one.sample.patient or "", style
+
+    @property
+    def class_weights(self) -> tuple[float, ...]:
+        """What an image of each class counts, so that all classes count alike; empty where the recipe wants none."""
+        spec = self._recipe.training
+        if not spec.class_weights or not self._recipe.classifies or spec.balance == "patients":  # those are alike
+            return ()
+        counts = np.bincount(self._labels[self._pool], minlength=len(self._recipe.classes))
+        return tuple((counts.sum() / (len(counts) * counts)).tolist())
 
     def __len__(self) -> int:
         """Batches an epoch; a rest that fills no batch is left to the next epoch's order."""
@@ -146,7 +174,7 @@ class TrainingBatches:
         rng = np.random.default_rng([self._seed, 1, epoch, index])
         tile = (self._recipe.input.height, self._recipe.input.width)
         pairs = []
-        for i in chosen:
+        for i in chosen.tolist():
             donor = self._styles[rng.integers(len(self._styles))] if self._styles else None
             one = self._loaded[i]
             pairs.append(augmented(one.working.pixels, one.mask, tile, self._recipe.augmentation, rng, donor))
@@ -164,11 +192,13 @@ class TrainingBatches:
         return np.sort(np.asarray(sampler.sample_indices_, np.intp))
 
     def _order(self, epoch: int) -> npt.NDArray[np.intp]:
-        if self._orders[0] != epoch:
+        known, order = self._orders
+        if known != epoch:
             rng = np.random.default_rng([self._seed, 0, epoch])
             drawn = self._by_patient(rng) if self._recipe.training.balance == "patients" else self._pool
-            self._orders = (epoch, rng.permutation(drawn))
-        return self._orders[1]
+            order = rng.permutation(drawn)
+            self._orders = (epoch, order)
+        return order
 
     def _by_patient(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
         """As many draws as samples: each class equally often, within it each patient equally often."""

@@ -6,6 +6,7 @@ else, and losing it costs time only.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from pathview.errors import OutputError
 
 Floats = npt.NDArray[np.float32]
 MAX_BYTES = 2**31
+_log = logging.getLogger(__name__)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS features (
     kind TEXT NOT NULL, image TEXT NOT NULL, vector BLOB NOT NULL, used REAL NOT NULL, PRIMARY KEY (kind, image)
@@ -37,6 +39,7 @@ class FeatureCache:
         """
         self._path = path
         self._max_bytes = max_bytes
+        self._unchecked = max_bytes  # bytes since it was last seen to be small enough
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._open() as connection:
@@ -61,12 +64,21 @@ class FeatureCache:
         return found
 
     def put(self, kind: str, vectors: Mapping[str, Floats]) -> None:
-        """Keep vectors, and let the oldest go where there are too many."""
+        """Keep vectors, and let the oldest go where there are too many; on a full disk they are not kept."""
+        try:
+            self._put(kind, vectors)
+        except sqlite3.OperationalError as error:
+            _log.warning("features are not kept: %s", error)
+
+    def _put(self, kind: str, vectors: Mapping[str, Floats]) -> None:
         now = time.time()
         rows = [(kind, image, np.asarray(v, np.float32).tobytes(), now) for image, v in vectors.items()]
         with self._open() as connection:
             connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
-            self._prune(connection)
+            self._unchecked += sum(len(row[2]) for row in rows)
+            if self._unchecked > self._max_bytes // 20:  # adding up takes as long as there are rows
+                self._prune(connection)
+                self._unchecked = 0
 
     def _prune(self, connection: sqlite3.Connection) -> None:
         (total,) = connection.execute("SELECT COALESCE(SUM(LENGTH(vector)), 0) FROM features").fetchone()

@@ -1,23 +1,24 @@
-"""Training without gradients: a backbone as it is, and a linear SVM fitted on its features (seeds 3 and 5)."""
+"""Training without gradients: a backbone as it is, and a linear head fitted on its features (seeds 3 and 5)."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models import keras_backend
-from pathview.models.keras_features import Extractor, Floats
-from pathview.models.keras_training import started
+from pathview.models.keras_features import Extractor
+from pathview.models.keras_training import memory_told, started
 from pathview.models.recipe import Recipe
 from pathview.models.weights import Tensors
 from pathview.settings import Settings
-from pathview.training.batches import Loaded
 from pathview.training.feature_cache import FeatureCache
-from pathview.training.features import fit_centres, fit_svm, head_features, scaled_to
+from pathview.training.features import FEATURES_AT_ONCE, fit_centres, fit_logistic, fit_svm, head_features, scaled_to
+from pathview.training.kept_samples import AskedSamples
+from pathview.training.samples import Sample
 
 
 def feature_cache(settings: Settings) -> FeatureCache:
@@ -25,39 +26,64 @@ def feature_cache(settings: Settings) -> FeatureCache:
     return FeatureCache(settings.data_dir / "cache" / "features.sqlite")
 
 
+@dataclass(frozen=True)
+class LinearFit:
+    """A network whose head was fitted without gradients."""
+
+    tensors: Tensors
+    patients: int
+    """Whose images could be used."""
+    problems: tuple[str, ...]
+    seconds: float
+    """That the head took once the features were there."""
+
+
 def fit_linear(
     recipe: Recipe,
     initial: Path | None,
-    loaded: Sequence[Loaded],
-    watched: Sequence[Loaded],
+    train: Sequence[Sample],
+    watched: Sequence[Sample],
     seed: int,
     settings: Settings,
     progress: ProgressSink,
     cancel: CancelToken,
-) -> Tensors:
+) -> LinearFit:
     """Fit centres (where the recipe pools by VLAD) and head on the training images; probabilities on ``watched``.
 
     Raises:
         DataError: too few images, or a class without one.
+        OutOfMemory: a few images do not fit into memory.
         RecipeError: the recipe's head is not linear.
     """
     model = started(recipe, seed, initial)
     extractor = Extractor(model)
-    kind = str(recipe.network.options.get("pooling", "mean"))
-    if kind == "vlad":
-        clusters = int(recipe.network.options.get("clusters", 64))
-        centres = fit_centres(extractor, loaded, clusters, seed, part_of(progress, 0, 3), cancel)
-        extractor.set_centres(centres)
-        kind += f" {hashlib.sha256(centres.tobytes()).hexdigest()}"
-    kind = f"{extractor.last} {kind}"
+    asked = AskedSamples(train, recipe, settings)
+    also = AskedSamples(watched, recipe, settings)
     cache = feature_cache(settings)
-
-    def features(images: Sequence[Loaded], index: int) -> Floats:
-        return head_features(extractor, images, kind, cache, part_of(progress, index, 3), cancel)
-
-    labels = np.array([one.label for one in loaded], np.intp)
-    head = fit_svm(features(loaded, 1), labels, len(recipe.classes), recipe.training.svm_cost, seed)
-    if watched:
-        head = scaled_to(head, features(watched, 2), np.array([one.label for one in watched], np.intp))
+    with memory_told(FEATURES_AT_ONCE):
+        kind = _kind(extractor, asked, recipe, seed, part_of(progress, 0, 3), cancel)
+        learnt = head_features(extractor, asked, kind, cache, part_of(progress, 1, 3), cancel)
+        others = head_features(extractor, also, kind, cache, part_of(progress, 2, 3), cancel) if watched else None
+    problems = [*learnt.problems, *(others.problems if others is not None else ())]
+    started_at = time.perf_counter()
+    fitting = fit_logistic if recipe.training.method == "logistic" else fit_svm
+    head = fitting(learnt.values, learnt.labels, len(recipe.classes), recipe.training.svm_cost, seed)
+    if others is not None:
+        head = scaled_to(head, others.values, others.labels)
+    seconds = time.perf_counter() - started_at
     extractor.set_head(head.kernel, head.bias)
-    return keras_backend.get_weights(model)
+    patients = len({sample.patient for sample in learnt.samples})
+    return LinearFit(keras_backend.get_weights(model), patients, tuple(problems), seconds)
+
+
+def _kind(
+    extractor: Extractor, asked: AskedSamples, recipe: Recipe, seed: int, progress: ProgressSink, cancel: CancelToken
+) -> str:
+    """Layer and pooling as the cache names them; for a VLAD its centres are fitted first."""
+    pooling = str(recipe.network.options.get("pooling", "mean"))
+    if pooling != "vlad":
+        return f"{extractor.last} {pooling}"
+    clusters = int(recipe.network.options.get("clusters", 64))
+    centres = fit_centres(extractor, asked, clusters, seed, progress, cancel)
+    extractor.set_centres(centres)
+    return f"{extractor.last} vlad {hashlib.sha256(centres.tobytes()).hexdigest()}"

@@ -17,8 +17,9 @@ from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.keras_backend import build, load_network
-from pathview.models.keras_training import STATE, started
+from pathview.models.keras_training import started
 from pathview.models.recipe import load_recipe
+from pathview.models.training_state import STATE
 from pathview.models.weights import WEIGHTS, check_folder, read_manifest, read_seen
 from pathview.settings import Settings
 from pathview.training.assess import EvaluateRequest, evaluate_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from pathview.training.assess import EvaluateRequest, evaluate_model
 from pathview.training.batches import Loaded, TrainingBatches, load_samples
 from pathview.training.dataset import class_index, read_dataset
 from pathview.training.evaluate import by_groups, color_baseline, intervals, report
-from pathview.training.finetune import Trained, TrainRequest, train, validation
+from pathview.training.finetune import Trained, TrainRequest, train
+from pathview.training.fitting import validation
 from pathview.training.predictions import ScoredClasses
 from pathview.training.scoring import patch_baselines
 from pathview.training.sweep import SweepRequest, sweep
@@ -214,10 +216,14 @@ def test_that_drawing_by_patient_draws_all_classes_alike(loaded: list[Loaded]) -
 def test_that_the_best_epoch_goes_by_the_loss_that_is_trained(loaded: list[Loaded]) -> None:
     outputs = RNG.dirichlet(np.ones(3), len(loaded)).astype(np.float32)
     labels = [one.label for one in loaded]
-    figures = validation(by_gradient(), loaded)(lambda images: outputs)
+
+    def known(left: Iterator[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda images: np.stack([next(left) for _ in images])
+
+    figures = validation(by_gradient(), loaded)(known(iter(outputs)))
     assert figures["loss"] == pytest.approx(sk.log_loss(labels, outputs), rel=1e-4)
     assert figures["accuracy"] == pytest.approx(sk.accuracy_score(labels, outputs.argmax(axis=1)))
-    each = validation(by_gradient(loss="binary-crossentropy"), loaded)(lambda images: outputs)
+    each = validation(by_gradient(loss="binary-crossentropy"), loaded)(known(iter(outputs)))
     separate = [sk.log_loss(np.array(labels) == i, outputs[:, i]) for i in range(3)]
     assert each["loss"] == pytest.approx(np.mean(separate), rel=1e-4)
 

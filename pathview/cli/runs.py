@@ -1,0 +1,125 @@
+"""``pathview train --run``: training in a run's folder, the one that the window's wizard uses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pathview.cli.base import StderrProgress, emit, say, session
+from pathview.errors import DataError
+from pathview.jobs import Progress
+
+if TYPE_CHECKING:
+    from pathview.settings import Settings
+    from pathview.training.plan import Plan
+    from pathview.training.run_folder import RunFolder
+    from pathview.training.running import RunOptions
+
+
+@dataclass(frozen=True)
+class PlanChanges:
+    """What of a plan is to be another; it is written into the plan."""
+
+    recipe: str | None = None
+    level: str | None = None
+    seed: int | None = None
+    settings: tuple[str, ...] = ()
+    """``name=value`` of hyper-parameters."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return self != PlanChanges()
+
+
+def train_run(
+    context: typer.Context,
+    folder: Path,
+    changes: PlanChanges,
+    options: RunOptions,
+    estimate: bool,
+    show: bool,
+) -> None:
+    """Train a run, or tell what it would be: how long, or its hyper-parameters."""
+    from pathview.training.run_folder import RunFolder
+    from pathview.training.running import run_training
+
+    run = RunFolder(folder.resolve())
+    if changes:
+        _change(run, changes, options.anew, context.obj.settings)
+    if show:
+        _show(run.plan(), context.obj.settings)
+        return
+    progress = StderrProgress()
+
+    def watched(step: Progress) -> None:
+        if step.early is not None:  # an event
+            progress.clear()
+            say(step.early.sentence)
+        progress(step)
+
+    with session(context) as work:
+        if estimate:
+            _estimate(run, options, work.settings, progress)
+            return
+        ran = work.training_engine.run(run_training, run, options, work.settings, progress=watched)
+    progress.clear()
+    for notice in ran.notices[:-1]:  # the last was the last event
+        say(notice)
+    say(f"The test patients were not looked at: pathview evaluate --run {folder}")
+    emit(
+        {
+            "run": str(folder),
+            "model": str(run.model),
+            "seed": ran.manifest.seed,
+            "sha256": ran.manifest.sha256,
+            "epochs": ran.manifest.epochs,
+            "best_epoch": ran.best_epoch,
+            "ended": ran.ended,
+        }
+    )
+
+
+def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings) -> None:
+    """Write changes into the plan; refused once a training was begun by it."""
+    from pathview.models.training_state import epochs_kept
+    from pathview.training.hyperparameters import parsed
+    from pathview.training.levels import planned_recipe
+
+    if epochs_kept(run.state) and not anew:
+        raise DataError(f"{run.name} was begun with the settings that it has; change them together with --anew.")
+    if wanted.level not in (None, "quick", "thorough", "exact"):
+        raise typer.BadParameter("--level is quick, thorough or exact")
+    plan = run.plan()
+    chosen = plan.recipe
+    if wanted.recipe not in (None, chosen.name):
+        chosen = chosen.model_copy(update={"name": wanted.recipe, "changes": {}})
+    if wanted.level is not None:
+        chosen = chosen.model_copy(update={"level": wanted.level})
+    plan = plan.model_copy(update={"recipe": chosen, "seed": plan.seed if wanted.seed is None else wanted.seed})
+    recipe = planned_recipe(plan, settings).recipe
+    changes = {**chosen.changes, **dict(parsed(text, recipe) for text in wanted.settings)}
+    plan = plan.model_copy(update={"recipe": chosen.model_copy(update={"changes": changes})})
+    planned_recipe(plan, settings)
+    run.write_plan(plan)
+
+
+def _show(plan: Plan, settings: Settings) -> None:
+    from pathview.training.hyperparameters import offered, value_of
+    from pathview.training.levels import planned_recipe
+
+    recipe = planned_recipe(plan, settings).recipe
+    for row in offered(recipe):
+        emit({**asdict(row), "limits": row.limits, "value": value_of(recipe, row.name)})
+
+
+def _estimate(run: RunFolder, options: RunOptions, settings: Settings, progress: StderrProgress) -> None:
+    from pathview.jobs import never
+    from pathview.training.forecast import forecast
+
+    found = forecast(run, options, settings, progress, never())
+    progress.clear()
+    say(found.sentence)
+    emit(asdict(found))

@@ -1,0 +1,85 @@
+"""``pathview train --run``: the wizard's training from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pathview import cli
+from pathview.training.locked_split import lock_split
+from pathview.training.run_folder import RunFolder
+from tests.makers import tiny_cnn_recipe, write_random_model
+from tests.training.runs import collected, plan_of, save_table, write_table
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run with its locked split, and no recipe yet."""
+    save_table(tmp_path / "data", write_table(tmp_path / "data", patients=20, images=2))
+    found = RunFolder(tmp_path / "run")
+    collected(found, plan_of(tmp_path / "data" / "labels.csv"))
+    lock_split(found)
+    return found.path
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shape = {"height": 50, "width": 50, "channels": 3, "fit": "stretch", "overlap": 0.0}
+    return write_random_model(tmp_path_factory.mktemp("models"), tiny_cnn_recipe(input=shape))
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict], str]:
+    code = cli.run([str(argument) for argument in arguments], lambda _: 0)
+    said = capsys.readouterr()
+    return code, [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def test_that_a_run_is_chosen_for_estimated_trained_and_evaluated(folder: Path, recipe: Path, capsys) -> None:
+    train = ("train", "--run", folder)
+    code, _, err = call(capsys, *train)
+    assert (code, "No recipe is chosen yet" in err) == (1, True)
+    chosen = (*train, "--recipe", recipe, "--level", "thorough", "--epochs", 2)
+    code, rows, _ = call(capsys, *chosen, "--set", "batch=8", "--set", "rotation_deg=45", "--list")
+    assert code == 0
+    values = {row["name"]: row["value"] for row in rows}
+    assert (values["training.batch"], values["training.epochs"], values["training.early_stopping"]) == (8, 2, 10)
+    assert values["augmentation.rotation_deg"] == 45
+    code, found, err = call(capsys, *train, "--estimate")
+    assert code == 0
+    assert found[0]["seconds"]["low"] <= found[0]["seconds"]["high"]
+    assert "About " in err
+    code, found, err = call(capsys, *train)
+    assert code == 0
+    assert found[0]["epochs"] == 2
+    assert "epoch 2 of 2: loss" in err
+    code, _, err = call(capsys, *train, "--resume")
+    assert (code, "is trained already" in err) == (1, True)
+    code, result, _ = call(capsys, "evaluate", "--run", folder)
+    assert code == 0
+    assert "auc" in result[0]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "sentence"),
+    [
+        (("--data", "somewhere"), 2, "--run has data"),
+        (("--level", "exact", "--set", "wings=2"), 1, "no hyper-parameter 'wings'"),
+        (("--level", "exact", "--set", "learning_rate=-1"), 1, "training.learning_rate cannot be -1: above 0"),
+        (("--level", "careless"), 2, "quick, thorough or exact"),
+    ],
+)
+def test_that_a_wrong_wish_is_one_sentence(more, code: int, sentence: str, folder: Path, recipe: Path, capsys) -> None:
+    found = call(capsys, "train", "--run", folder, "--recipe", recipe, *more)
+    assert found[0] == code
+    assert sentence in " ".join(found[2].replace("│", " ").split())
+    assert "Traceback" not in found[2]
+
+
+def test_that_a_folder_that_is_no_run_is_told(tmp_path: Path, capsys) -> None:
+    code, _, err = call(capsys, "train", "--run", tmp_path / "nothing")
+    assert (code, "has no plan.json yet" in err) == (1, True)
+    assert not (tmp_path / "nothing").exists()
+    code, _, err = call(capsys, "train", "--recipe", "idc-cnn", "--out", tmp_path / "out", "--anew", "--data", tmp_path)
+    assert (code, "go with --run" in err) == (2, True)
