@@ -51,6 +51,25 @@ class StoreError(PathViewError):
     """The case store cannot be opened, read or written."""
 
 
+class DamagedStoreError(StoreError):
+    """The case store is not as it was written; a backup may be."""
+
+
+class UnconfirmedError(StoreError):
+    """Something that is done only where it is asked for explicitly."""
+
+    def __init__(self, fact: str, then: str, option: str) -> None:
+        """Why it is asked for.
+
+        Args:
+            fact: why it was not done, a sentence without its full stop.
+            then: what follows where it is done all the same, likewise.
+            option: that asks for it on the command line.
+        """
+        self.fact, self.then = f"{fact}.", f"{then}."
+        super().__init__(f"{fact}; nothing was changed. With {option} it is done, and {then}.")
+
+
 class OutputError(PathViewError):
     """A file that was asked for cannot be written."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,16 +10,12 @@ import numpy.typing as npt
 
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
-from pathview.images.breast import Bools, Breast, breast_on, find_breast, is_black_and_white, overview
-from pathview.images.formats import open_image
+from pathview.images.breast import Bools, Breast, breast_on, is_black_and_white, overview
 from pathview.images.render import display_pixels
 from pathview.images.source import ImageInfo, ImageSource
 from pathview.images.stain import Stains, normalised
 from pathview.images.stain_sample import stains_of
-from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.recipe import InputSpec, Recipe
-from pathview.results.result import ScoreMap
-from pathview.settings import Settings
 
 _MAX_WORKING_PIXELS = 64 * 2**20
 
@@ -176,26 +171,6 @@ def _breast(source: ImageSource, frame: int) -> Breast | None:
     if is_black_and_white(gray):
         raise NotAnalysable("it is black and white without greys: a mask or a drawing, not a mammogram")
     return breast_on(gray, source.info.size)
-
-
-def load_breast(path: Path, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> ScoreMap | None:
-    """The widened breast mask of a mammogram, to be shown (a job).
-
-    Returns:
-        1 inside and 0 outside, one half along the outline, in stored coordinates; None for another kind of image, or
-        where no breast stands out.
-
-    Raises:
-        ImageError: the image cannot be read.
-    """
-    progress(Progress(0, 1, "finding the breast"))
-    source = open_image(path, settings)
-    try:
-        checkpoint(cancel)
-        breast = find_breast(source) if source.info.kind == "mammogram" else None
-    finally:
-        source.close()
-    return None if breast is None else ScoreMap(breast.soft(), breast.place)
 
 
 def equalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

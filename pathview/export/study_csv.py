@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pathview import __version__
+from pathview.csv_cells import safe_row
 from pathview.errors import OutputError
 from pathview.review.agreement import Agreement
 from pathview.review.agreement_figures import Section
@@ -44,7 +45,7 @@ def write_study(folder: Path, found: Agreement) -> tuple[Path, ...]:
 
 def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+        csv.writer(file).writerows(map(safe_row, rows))
 
 
 def readings_table(found: Agreement) -> Iterator[Sequence[object]]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog
 
 from pathview.errors import AnnotationError
 from pathview.gui import deeds
-from pathview.gui.deeds import DEEDS, Hand, Pairs
+from pathview.gui.deeds import Hand, Pairs, stroke_on, takes_long
 from pathview.gui.desk import Desk
 from pathview.gui.dialogs.properties import PropertiesDialog
 from pathview.gui.labelling import Labelling, labelled
+from pathview.gui.late_gestures import Gesture
 from pathview.gui.loader import size_of
 from pathview.gui.sketches import Sketches
 from pathview.gui.viewer.drawing import Stroke
@@ -25,13 +28,12 @@ from pathview.jobs import CancelToken
 from pathview.results.annotation import Mark
 
 if TYPE_CHECKING:
+    from pathview.export.geojson_reading import ReadMarks
     from pathview.geometry import GridPlace
     from pathview.gui.viewer.canvas import Canvas
 
 _REPLAY = "This is a replay; Esc goes back to the case."
 _NO_FINDING = "Point out a finding first: W, or a click on it."
-_CHOSEN_AFTER = ("brush", "wand", "copy of a finding")
-"""Gestures whose new region is chosen, so that the next one goes on with it."""
 _REACH_PX = 7
 
 
@@ -58,12 +60,14 @@ class Annotating(QObject):
         drawings.tool_changed.connect(self._show_tool)
         self._marks.said.connect(self.said)
         self._marks.history_changed.connect(self._show_history)
+        self._marks.late.changed.connect(self._on_waiting)
         desk.reading.changed.connect(self._on_reading)
         self.labels.changed.connect(self._show_label)
         bar = viewer.labels
         bar.label_chosen.connect(self.label)
         bar.label_made.connect(self.labels.add)
         bar.label_recolored.connect(self.labels.recolor)
+        bar.label_renamed.connect(self.labels.rename)
         bar.properties_asked.connect(self.ask_properties)
 
     def follow(self, actions: Mapping[str, QAction]) -> None:
@@ -79,21 +83,18 @@ class Annotating(QObject):
         if stroke.tool == "wand":
             self._wand(image_id, stroke.mark, hand)
             return
-        try:
-            pairs = DEEDS[stroke.tool](stroke.mark, hand)
-        except AnnotationError as error:
-            self.said.emit(str(error))
-            return
-        self._do(image_id, stroke.tool, pairs)
+        self._do(Gesture(image_id, stroke.tool, hand.chosen, stroke_on(stroke.tool, stroke.mark, hand), stroke))
 
     def _hand(self, image_id: int, stroke: Stroke) -> Hand:
         chosen = self._marks.found(self._box.drawings.chosen)
-        erasing = stroke.tool == "eraser"
+        own = tuple(mark for mark in chosen if self._marks.image_of(mark.id) == image_id)
+        if stroke.tool == "eraser" and not any(mark.is_region for mark in own):
+            under = self._under(image_id, stroke)
+            own = (under,) if under is not None else ()
         return Hand(
-            chosen=tuple(mark for mark in chosen if self._marks.image_of(mark.id) == image_id),
-            under=self._under(image_id, stroke) if erasing else None,
+            chosen=own,
             fresh=stroke.fresh,
-            radius=self._box.drawings.radius * stroke.px,
+            radius=stroke.radius * stroke.px,
             px=stroke.px,
             frame=self._marks.frame_of(image_id),
             label=self.labels.current,
@@ -106,24 +107,45 @@ class Annotating(QObject):
         index = self._marks.index_of(image_id, drawn)
         return index.at(place, reach) if index is not None else hit((one.mark for one in drawn), place, reach)
 
-    def _do(self, image_id: int, name: str, pairs: Pairs) -> None:
+    def _do(self, gesture: Gesture) -> None:
+        """Keep a gesture: at once, or where it takes long, or others wait, once it is its turn."""
         if self._desk.reading.replay is not None:
             self.said.emit(_REPLAY)
             return
-        new = [after.id for before, after in pairs if before is None and after is not None]
-        if self._marks.do(image_id, name, pairs) and new and name in _CHOSEN_AFTER:
-            for tile in self._box.tiles_of(image_id):
+        drawn = gesture.stroke.mark if gesture.stroke is not None else None
+        if self._marks.late or takes_long(gesture.name, gesture.marks, drawn):
+            self._marks.do_late(gesture, lambda pairs: self._choose(gesture, pairs))
+            return
+        try:
+            pairs = gesture.deed(gesture.marks)
+        except AnnotationError as error:
+            self.said.emit(str(error))
+            return
+        if self._marks.do(gesture.image_id, gesture.name, pairs):
+            self._choose(gesture, pairs)
+
+    def _choose(self, gesture: Gesture, pairs: Pairs) -> None:
+        if new := gesture.made(pairs):
+            for tile in self._box.tiles_of(gesture.image_id):
                 tile.canvas.drawing.choose(new)
 
     @Slot(object)
     def _on_moved(self, mark: Mark) -> None:
-        image_id = self._marks.image_of(mark.id)
-        if image_id is not None:
-            self._do(image_id, "move", tuple((before, mark) for before in self._marks.found([mark.id])))
+        before = self._marks.found([mark.id])
+        self._change(before, "move", lambda now: deeds.move(now, before[0], mark))
 
     @Slot(object)
     def _on_removed(self, ids: Sequence[str]) -> None:
         self._change(self._marks.found(ids), "remove", lambda marks: tuple((mark, None) for mark in marks))
+
+    @Slot(int)
+    def _on_waiting(self, image_id: int) -> None:
+        for tile in self._box.tiles_of(image_id):
+            tile.canvas.drawing.show_waiting(self._marks.late.strokes(image_id))
+
+    def close(self) -> None:
+        """Work out what was drawn and have it kept, before the threads end."""
+        self._marks.late.close()
 
     # what is done to chosen marks
 
@@ -141,6 +163,19 @@ class Annotating(QObject):
         px = self._viewer.canvas.stored_a_px()
         self._change(self.chosen, "smooth", lambda marks: deeds.smooth(marks, px))
 
+    def fill_between(self) -> None:
+        """Make the outlines on the frames between the chosen one and the nearest one of its label on another frame."""
+        chosen = [mark for mark in self.chosen if mark.is_region]
+        image_id = self._marks.image_of(chosen[-1].id) if chosen else None
+        if image_id is None:
+            self.said.emit("Choose the outline on one of the two frames first; the other one has the same label.")
+            return
+        other = deeds.partner(chosen[-1], self._marks.all_of(image_id))
+        if other is None:
+            self.said.emit("There is no outline of this label on another frame of the image.")
+            return
+        self._do(Gesture(image_id, deeds.BETWEEN, (chosen[-1], other), deeds.fill_between))
+
     @Slot(str)
     def label(self, name: str) -> None:
         """Give the chosen marks and the next ones a label; empty: none."""
@@ -156,18 +191,22 @@ class Annotating(QObject):
         mark = self.chosen[-1]
         dialog = PropertiesDialog(mark.properties, self._viewer)
         if dialog.exec():
-            fresh = replace(mark, properties=dialog.properties)
-            self._change((mark,), "properties", lambda _: ((mark, fresh),))
+            words = dialog.properties
+            self._change((mark,), "properties", lambda now: tuple((one, replace(one, properties=words)) for one in now))
 
     def _change(self, marks: Sequence[Mark], name: str, deed: Callable[[Sequence[Mark]], Pairs]) -> None:
-        try:
-            pairs = deed(marks)
-        except AnnotationError as error:
-            self.said.emit(str(error))
-            return
         image_id = self._marks.image_of(marks[0].id) if marks else None
         if image_id is not None:
-            self._do(image_id, name, pairs)
+            self._do(Gesture(image_id, name, tuple(marks), deed))
+        else:
+            self._refuse(deed)
+
+    def _refuse(self, deed: Callable[[Sequence[Mark]], Pairs]) -> None:
+        """Say what a gesture needs that has nothing to be done to."""
+        try:
+            deed(())
+        except AnnotationError as error:
+            self.said.emit(str(error))
 
     # from pixels and from the model
 
@@ -211,9 +250,45 @@ class Annotating(QObject):
 
         def done(mark: Mark) -> None:
             if self._desk.case_id == case_id and self._room.state.image_of(image_id) is not None:
-                self._do(image_id, name, ((None, hand.new(mark)),))
+                self._do(Gesture(image_id, name, (), lambda _: ((None, hand.new(mark)),)))
 
         self._marks.compute(work, done)
+
+    # from a file
+
+    def ask_import(self) -> None:
+        """Ask for a GeoJSON file, and put its annotations on the image that is shown."""
+        if self._room.state.image is None:
+            self.said.emit("Open an image first, to put annotations on it.")
+            return
+        name, _ = QFileDialog.getOpenFileName(self._viewer, "Import annotations", "", "GeoJSON (*.geojson *.json)")
+        if name:
+            self.take_file(Path(name))
+
+    def take_file(self, path: Path) -> None:
+        """Put the annotations of a file on the image that is shown, as one gesture; its new labels are made first."""
+        image, case_id = self._room.state.image, self._desk.case_id
+        if image is None:
+            return
+        labels = self.labels.labels
+
+        def work(_: object, cancel: CancelToken) -> ReadMarks:
+            from pathview.export.geojson_reading import read_geojson
+
+            return read_geojson(path, image, labels)
+
+        def put(found: ReadMarks) -> None:
+            if self._desk.case_id != case_id:
+                return
+            fresh = found.beside(self._marks.all_of(image.id))
+            self._do(Gesture(image.id, "import", (), lambda _: tuple((None, mark) for mark in fresh.marks)))
+            there = len(found.marks) - len(fresh.marks)
+            self.said.emit(
+                f"{len(fresh.marks):,} annotations taken from {path.name}, {there:,} were there already, "
+                f"{len(found.left_out):,} left out."
+            )
+
+        self._marks.compute(work, lambda found: self.labels.need(found.labels, lambda: put(found)))
 
     # what is shown
 

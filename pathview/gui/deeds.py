@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pathview.errors import AnnotationError
+from pathview.gui.viewer.editor import dragged
 from pathview.gui.viewer.tools import ToolName
 from pathview.results.annotation import Mark
 
@@ -19,14 +20,24 @@ _SMOOTH_PX = 8.0
 """Radius on the screen of the round that smooths an outline."""
 
 
+BETWEEN = "frames between"
+"""Name of the gesture that makes outlines on the frames between two."""
+_LATE = 1_500
+"""Corners from which a gesture is worked out in a thread; it would take some 10 ms."""
+_COSTS: dict[str, int] = {
+    **dict.fromkeys(("brush", "eraser", "split", "merge", "freehand", "polygon"), 1),
+    "smooth": 30,
+    BETWEEN: _LATE,
+}
+"""How dear a corner is; other gestures only put down what was drawn."""
+
+
 @dataclass(frozen=True)
 class Hand:
     """What a tool is used on."""
 
     chosen: tuple[Mark, ...] = ()
     """Marks of the image and frame, the last one chosen last."""
-    under: Mark | None = None
-    """The mark under the place where the stroke began."""
     fresh: bool = False
     """Whether a region of its own is meant."""
     radius: float = 0.0
@@ -60,6 +71,11 @@ def add_outline(drawn: Mark, hand: Hand) -> Pairs:
     return add(simple if simple.measurable else drawn, hand)
 
 
+def stroke_on(tool: ToolName, drawn: Mark, hand: Hand) -> Callable[[Sequence[Mark]], Pairs]:
+    """What a tool does to marks as they are once it is its turn."""
+    return lambda marks: DEEDS[tool](drawn, replace(hand, chosen=tuple(marks)))
+
+
 def paint(drawn: Mark, hand: Hand) -> Pairs:
     """A stroke of the brush, on the chosen region or as a new one."""
     from pathview.results.annotation_edit import painted
@@ -70,15 +86,14 @@ def paint(drawn: Mark, hand: Hand) -> Pairs:
 
 
 def erase(drawn: Mark, hand: Hand) -> Pairs:
-    """A stroke of the eraser, on the chosen outlines or the one where it began.
+    """A stroke of the eraser, on the chosen outlines.
 
     Raises:
         AnnotationError: there is none.
     """
     from pathview.results.annotation_edit import erased
 
-    under = (hand.under,) if hand.under is not None and hand.under.is_region else ()
-    marks = hand.regions or under
+    marks = hand.regions
     if not marks:
         raise AnnotationError("Begin on an outline, or choose one first, to erase some of it.")
     return tuple((mark, erased(mark, drawn.points, hand.radius)) for mark in marks)
@@ -135,6 +150,56 @@ def smooth(chosen: Sequence[Mark], px: float) -> Pairs:
     if not chosen:
         raise AnnotationError("Choose the outline that is to be smoothed.")
     return tuple((mark, smoothed(mark, _SMOOTH_PX * px)) for mark in chosen)
+
+
+def move(now: Sequence[Mark], before: Mark, after: Mark) -> Pairs:
+    """A mark that was dragged; a region that has another form by now is moved by as much.
+
+    Raises:
+        AnnotationError: it is gone, or another kind of mark has another form.
+    """
+    if tuple(now) == (before,):
+        return ((before, after),)
+    if not now or before.kind != "region" or now[0].kind != "region":
+        raise AnnotationError("This annotation has changed since; it was not moved.")
+    (x0, y0), (x1, y1) = next(before.corners), next(after.corners)
+    return ((now[0], dragged(now[0], None, x1 - x0, y1 - y0)),)
+
+
+def partner(chosen: Mark, marks: Iterable[Mark]) -> Mark | None:
+    """The outline to go on from: of the same label on the nearest other frame, there the one nearest in place."""
+    from pathview.results.annotation_shapes import inside
+
+    others = [mark for mark in marks if mark.is_region and mark.frame != chosen.frame and mark.label == chosen.label]
+    least = min((abs(mark.frame - chosen.frame) for mark in others), default=0)
+    near = [mark for mark in others if abs(mark.frame - chosen.frame) == least]
+    middle = inside(chosen).centroid
+    return min(near, key=lambda mark: float(inside(mark).centroid.distance(middle)), default=None)
+
+
+def fill_between(marks: Sequence[Mark]) -> Pairs:
+    """New outlines on all frames between two.
+
+    Raises:
+        AnnotationError: one of the two is gone, their frames follow on one another, or nothing lies between.
+    """
+    from pathview.results.annotation_pixels import between
+
+    if len(marks) < 2:
+        raise AnnotationError("One of the two outlines is gone; nothing was made.")
+    first, last = sorted(marks, key=lambda mark: mark.frame)
+    frames = range(first.frame + 1, last.frame)
+    if not frames:
+        raise AnnotationError("There is no frame between this outline and the nearest one of its label.")
+    words = {"interpolated": f"between frames {first.frame + 1} and {last.frame + 1}"}
+    made = [between(first, last, frame) for frame in frames]
+    return tuple((None, replace(mark, properties={**mark.properties, **words})) for mark in made)
+
+
+def takes_long(name: str, marks: Sequence[Mark], drawn: Mark | None) -> bool:
+    """Whether a gesture of this name is not worked out at once."""
+    corners = sum(1 for mark in (*marks, *((drawn,) if drawn is not None else ())) for _ in mark.corners)
+    return corners * _COSTS.get(name, 0) > _LATE
 
 
 DEEDS: dict[ToolName, Callable[[Mark, Hand], Pairs]] = {

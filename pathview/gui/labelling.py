@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,6 @@ class Labelling(QObject):
         """Take the labels as the store has them."""
         self._keeper.in_store(lambda session: session.cases.labels.all(), self._take)
 
-    def color_of(self, name: str) -> QColor | None:
-        """The colour of a label; None where there is no such label."""
-        return self._keeper.colors.get(name)
-
     def choose(self, name: str) -> None:
         """Give the next marks this label; empty: none."""
         self.current = name
@@ -54,6 +51,23 @@ class Labelling(QObject):
 
         self._keeper.in_store(work, done)
 
+    def need(self, labels: Sequence[Label], then: Callable[[], None]) -> None:
+        """Have ``then`` called once these labels are there, made where they are not."""
+
+        def work(session: Any) -> tuple[Label, ...]:
+            known = {label.name.casefold() for label in session.cases.labels.all()}
+            for label in labels:
+                if label.name.casefold() not in known:
+                    session.cases.labels.add(label.name, label.color, session.reader)
+            found: tuple[Label, ...] = session.cases.labels.all()
+            return found
+
+        def done(found: tuple[Label, ...]) -> None:
+            self._take(found)
+            then()
+
+        self._keeper.in_store(work, done)
+
     def recolor(self, name: str, color: str) -> None:
         """Draw all marks of a label in another colour."""
 
@@ -63,6 +77,28 @@ class Labelling(QObject):
             return found
 
         self._keeper.in_store(work, self._take)
+
+    def rename(self, name: str, wanted: str) -> None:
+        """Give a label another name, on all marks of all cases."""
+        new = " ".join(wanted.split())
+        if new == name:
+            return
+        for other in self.labels:
+            if other.name != name and other.name.casefold() == new.casefold():
+                self._keeper.said.emit(f"There is a label {other.name!r} already.")
+                return
+
+        def work(session: Any) -> tuple[Label, ...]:
+            session.cases.labels.rename(name, new, session.reader)
+            found: tuple[Label, ...] = session.cases.labels.all()
+            return found
+
+        def done(labels: tuple[Label, ...]) -> None:
+            if self.current == name:
+                self.current = new
+            self._take(labels)
+
+        self._keeper.rename(work, name, new, done)
 
     def _take(self, labels: tuple[Label, ...]) -> None:
         self.labels = labels

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from pathview.errors import AnnotationError
 from pathview.gui.deeds import Pairs
 from pathview.gui.job_runner import JobRunner
+from pathview.gui.late_gestures import Gesture, LateGestures
 from pathview.gui.mark_indexes import MANY, MarkIndexes
 from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
@@ -70,6 +72,11 @@ class MarkKeeper(QObject):
         self._lines: dict[str, tuple[str, ...]] = {}
         self._chosen: Collection[str] = ()
         self.history = History()
+        self.late = LateGestures(self)
+        self.late.changed.connect(self.changed)
+        self.late.emptied.connect(self._go_on)
+        self._opened = object()
+        """Another one each time that marks are read."""
         self._saving = 0
         self._waiting: deque[Callable[[], None]] = deque()
         """Undo and redo wait until all before them is kept."""
@@ -81,8 +88,9 @@ class MarkKeeper(QObject):
     def of(self, image_id: int) -> tuple[Drawn, ...]:
         """The marks of the frame of an image that is shown, oldest first."""
         frame, found = self.frame_of(image_id), {**self._marks, **self._leaving}
+        lines = {**self._lines, **self.late.words}
         return tuple(
-            Drawn(mark, self._lines.get(mark.id, ()))
+            Drawn(mark, lines.get(mark.id, ()))
             for owner, mark in found.values()
             if owner == image_id and mark.frame == frame
         )
@@ -100,6 +108,10 @@ class MarkKeeper(QObject):
         """Marks by id, in this order; those that are not there are left out."""
         return tuple(self._marks[one][1] for one in ids if one in self._marks)
 
+    def all_of(self, image_id: int) -> tuple[Mark, ...]:
+        """The marks of all frames of an image."""
+        return tuple(mark for owner, mark in self._marks.values() if owner == image_id)
+
     def image_of(self, mark_id: str) -> int | None:
         """Id of the image that a mark is on."""
         return self._marks[mark_id][0] if mark_id in self._marks else None
@@ -111,11 +123,8 @@ class MarkKeeper(QObject):
             self._waiting.clear()
             self.history_changed.emit()
         self._case_id = case_id
-        self._measurer.forget_all()
-        self._indexes.clear()
-        before = {image_id for image_id, _ in self._marks.values()}
-        self._marks, self._leaving, self._lines, self._others = {}, {}, {}, {}
-        prior = self._room.state.prior
+        before = self._put_away()
+        opened, prior = self._opened, self._room.state.prior
 
         def work(*_: Any) -> tuple[Mapping[int, tuple[StoredMark, ...]], str]:
             protocol = self._handle.get().protocol
@@ -123,15 +132,30 @@ class MarkKeeper(QObject):
             return {**protocol.marks(case_id), **beside}, protocol.reader
 
         def done(read: tuple[Mapping[int, tuple[StoredMark, ...]], str]) -> None:
-            found, reader = read
-            if self._case_id == case_id:
-                for image_id, stored in found.items():
-                    self._marks |= {one.mark.id: (image_id, one.mark) for one in stored}
-                    self._others |= {one.mark.id: one.reader for one in stored if one.reader != reader}
-                for image_id in before | set(found):  # also where there is none any more
-                    self._measure_image(image_id)
+            if self._opened is opened:
+                self._take_all(*read, before)
 
         self._store.submit(work, done, self.failed.emit)
+
+    def show_as_of(self, found: Mapping[int, tuple[StoredMark, ...]], reader: str) -> None:
+        """Show the marks of the case as they were, until it is opened again; ``reader``: whose screen it was."""
+        self._take_all(found, reader, self._put_away())
+
+    def _put_away(self) -> set[int]:
+        """Have no marks; the images that had some."""
+        self._opened = object()
+        self._measurer.forget_all()
+        self._indexes.clear()
+        before = {image_id for image_id, _ in self._marks.values()}
+        self._marks, self._leaving, self._lines, self._others = {}, {}, {}, {}
+        return before
+
+    def _take_all(self, found: Mapping[int, tuple[StoredMark, ...]], reader: str, before: set[int]) -> None:
+        for image_id, stored in found.items():
+            self._marks |= {one.mark.id: (image_id, one.mark) for one in stored}
+            self._others |= {one.mark.id: one.reader for one in stored if one.reader != reader}
+        for image_id in before | set(found):  # also where there is none any more
+            self._measure_image(image_id)
 
     # gestures
 
@@ -143,16 +167,66 @@ class MarkKeeper(QObject):
             name: what was done, as menus say it.
             pairs: what they were and are.
         """
-        changes = tuple(Change(image_id, before, after) for before, after in pairs if before != after)
-        other = next((self._others[one.mark_id] for one in changes if one.mark_id in self._others), None)
-        if other is not None:
-            self.said.emit(f"{other} drew this; it can be looked at, not changed.")
-            self.changed.emit(image_id)
+        changes = _changes(image_id, pairs)
+        if self._is_anothers(image_id, [one.mark_id for one in changes]):
             return False
         if not changes or not self._stands(changes):
             return False
         self._save(Step(name, changes), partial(self._remember, name, changes), None)
         return True
+
+    def do_late(self, gesture: Gesture, kept: Callable[[Pairs], None]) -> None:
+        """Work a gesture out in a thread after those that wait, then keep it, also where another case hangs by then.
+
+        Args:
+            gesture: of an image that hangs now.
+            kept: is called where its case still hangs, once the gesture is on its way to the store.
+        """
+        ids = [mark.id for mark in gesture.marks]
+        if self._is_anothers(gesture.image_id, ids):
+            return
+        case_id, opened = self._case_id, self._opened
+
+        def done(pairs: Pairs) -> None:
+            changes = _changes(gesture.image_id, pairs)
+            if self._opened is not opened:
+                self._keep_unseen(case_id, Step(gesture.name, changes))
+            elif not self._stands(changes):
+                self.said.emit(_GONE)
+            elif self.do(gesture.image_id, gesture.name, pairs):
+                kept(pairs)
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, AnnotationError):
+                self.said.emit(str(error))
+            else:
+                self.failed.emit(error)
+
+        self.late.add(gesture, done, failed)
+
+    def _is_anothers(self, image_id: int, ids: Iterable[str]) -> bool:
+        """Whether another reader drew any of these, which is said."""
+        other = next((self._others[one] for one in ids if one in self._others), None)
+        if other is not None:
+            self.said.emit(f"{other} drew this; it can be looked at, not changed.")
+            self.changed.emit(image_id)
+        return other is not None
+
+    def _keep_unseen(self, case_id: int | None, step: Step) -> None:
+        """Keep a gesture on marks that were read anew, or put away, while it was worked out."""
+
+        def work(*_: Any) -> None:
+            session = self._handle.get()
+            session.cases.marks.apply(step, session.reader)
+
+        def done(_: object) -> None:
+            if self._case_id == case_id and case_id is not None:
+                self._remember(step.name, step.changes)
+                self.open(case_id)
+
+        if step.changes:
+            self._saving += 1
+            self._store.submit(work, done, self.failed.emit, ended=self._saved)
 
     def _remember(self, name: str, changes: Sequence[Change]) -> None:
         told = self.history.do(name, changes)
@@ -168,7 +242,7 @@ class MarkKeeper(QObject):
         self._travel(self.history.redo, self.history.undo)
 
     def _travel(self, go: Callable[[], Step | None], back: Callable[[], object]) -> None:
-        if self._saving:
+        if self._saving or self.late:
             self._waiting.append(partial(self._travel, go, back))
             return
         step = go()
@@ -218,7 +292,11 @@ class MarkKeeper(QObject):
     def _saved(self) -> None:
         self._saving -= 1
         self.history_changed.emit()
-        if not self._saving and self._waiting:
+        self._go_on()
+
+    @Slot()
+    def _go_on(self) -> None:
+        while self._waiting and not self._saving and not self.late:
             self._waiting.popleft()()
 
     def _take(self, step: Step) -> None:
@@ -237,11 +315,27 @@ class MarkKeeper(QObject):
             self.changed.emit(image_id)
 
     def relabel(self, old: str, new: str) -> None:
-        """A label has another name in the store."""
+        """A label has another name."""
         for mark_id, (image_id, mark) in self._marks.items():
             if mark.label == old:
                 self._marks[mark_id] = (image_id, replace(mark, label=new))
+                first, *others = self._lines.get(mark_id, ("",))
+                self._lines[mark_id] = (new if first == old else first, *others)
         self.history.relabel(old, new)
+
+    def rename(self, work: Callable[[Session], Any], old: str, new: str, done: Callable[[Any], None]) -> None:
+        """Give a label another name, once all gestures are kept; marks have it at once, so that the next ones fit."""
+        if self._saving or self.late:
+            self._waiting.append(partial(self.rename, work, old, new, done))
+            return
+        self.relabel(old, new)
+        self._saving += 1
+
+        def failed(error: Exception) -> None:
+            self.failed.emit(error)
+            self.relabel(new, old)
+
+        self._store.submit(lambda *_: work(self._handle.get()), done, failed, ended=self._saved)
 
     # threads
 
@@ -289,6 +383,10 @@ class MarkKeeper(QObject):
             words = tuple(f"{key}: {value}" for key, value in mark.properties.items())
             self._lines[mark_id] = (*name, *lines, *words, *other)
             self.changed.emit(self._marks[mark_id][0])
+
+
+def _changes(image_id: int, pairs: Pairs) -> tuple[Change, ...]:
+    return tuple(Change(image_id, before, after) for before, after in pairs if before != after)
 
 
 def _is_whole(picture: PictureData) -> bool:

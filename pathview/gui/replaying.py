@@ -78,6 +78,7 @@ class Replaying(QObject):
             room.show_slab(context["frame"], thickness, mode, 1.0)
         for image in room.state.hung:
             self._recall(image.id)
+        self._desk.marks.show_as_of(found.marks, found.decision.reader)
         self.began.emit(_words(found))
 
     def end(self) -> bool:
@@ -91,6 +92,8 @@ class Replaying(QObject):
         for image in self._desk.room.state.hung:
             self._recall(image.id)
         self._tones = {}
+        if self._desk.case_id is not None:
+            self._desk.marks.open(self._desk.case_id)
         self.ended.emit()
         return True
 
@@ -128,7 +131,4 @@ def _words(found: Replay) -> str:
     model = found.threshold
     seen = f"with the model at a threshold of {model:.2f}" if model is not None else "without the model"
     when = f"{row.created.astimezone():%Y-%m-%d %H:%M}"
-    return (
-        f"A replay: as {row.reader} saw it on {when}, {seen}. Nothing can be changed here; marks are those of now. "
-        "Esc goes back."
-    )
+    return f"A replay: as {row.reader} saw it on {when}, {seen}. Nothing can be changed here. Esc goes back."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QDialog, QMessageBox, QPushButton, QWidget
 
+from pathview.errors import DamagedStoreError
 from pathview.gui.desk import Desk
 from pathview.gui.dialogs.backups import BackupsDialog
 from pathview.gui.dialogs.reader import ReaderDialog
@@ -109,7 +110,7 @@ class Sitting(QObject):
     def _on_failure(self, error: Exception) -> None:
         """Without a store nothing can be kept, so nothing is begun; one that is damaged may have a backup."""
         path = self._desk.keeper.path
-        if path is not None and path.exists() and "damaged" in str(error):
+        if path is not None and path.exists() and isinstance(error, DamagedStoreError):
             self._wanted, self._why = True, str(error)
             self._desk.keeper.list_backups()
             return

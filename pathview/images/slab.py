@@ -149,22 +149,6 @@ def frames_of(center: int, thickness: int, count: int) -> tuple[int, int]:
     return max(0, first), min(count, first + thickness) - 1
 
 
-def prepare_cine(path: Path, settings: Settings, downsample: float, progress: ProgressSink, cancel: CancelToken) -> int:
-    """Decode all frames once, so that they can be run through without waiting (a job).
-
-    Returns:
-        How many frames there are.
-
-    Raises:
-        ImageError: see :func:`load_slab`.
-    """
-    source = _source(path, settings, version_of(path))
-    for index in range(source.info.frames):
-        load_slab(path, settings, index, 1, "MIP", downsample, lambda _: None, cancel)
-        progress(Progress(index + 1, source.info.frames, "reading frames"))
-    return source.info.frames
-
-
 def _combined(frames: list[_Frame], scale: GrayScale, mode: SlabMode) -> Codes16:
     """Frames as one, in the codes of ``scale``."""
     stacks = [frame.pixels for frame in frames]

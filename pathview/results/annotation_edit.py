@@ -118,18 +118,6 @@ def split(mark: Mark, line: Sequence[Point]) -> tuple[Mark, ...]:
     return first, *(_another(mark, piece) for piece in fresh[1:])
 
 
-def separated(mark: Mark) -> tuple[Mark, ...]:
-    """Each part of a region as a mark of its own, the largest with the id of the whole.
-
-    Raises:
-        AnnotationError: the mark has no inside, or is of one part.
-    """
-    parts = sorted(polygons_in(inside(mark)), key=lambda part: -part.area)
-    if len(parts) < 2:
-        raise AnnotationError("The outline is of one part only.")
-    return with_shape(mark, parts[0]), *(_another(mark, part) for part in parts[1:])
-
-
 def _another(mark: Mark, shape: shapely.Geometry) -> Mark:
     return replace(with_shape(mark, shape), id=str(uuid4()))
 
@@ -141,37 +129,6 @@ def filled(mark: Mark) -> Mark:
         AnnotationError: it has no inside.
     """
     return with_shape(mark, shapely.union_all([shapely.Polygon(part.exterior) for part in polygons_in(inside(mark))]))
-
-
-def simplified(mark: Mark, tolerance: float) -> Mark:
-    """A mark with fewer corners (Douglas and Peucker's way); parts and holes stay, however small.
-
-    Args:
-        mark: with an inside.
-        tolerance: how far an outline may move; half of it, and so on, where outlines would cross otherwise.
-
-    Raises:
-        AnnotationError: it has no inside.
-    """
-    before = inside(mark)
-    for halving in range(_SOFTER + 1):
-        parts = [
-            shapely.Polygon(*_simpler([part.exterior, *part.interiors], tolerance / 2**halving))
-            for part in polygons_in(before)
-        ]
-        shape = shapely.MultiPolygon(parts)
-        if shape.is_valid:
-            return with_shape(mark, shape)
-    return with_shape(mark, before)
-
-
-def _simpler(rings: list[shapely.LinearRing], tolerance: float) -> tuple[Coordinates, list[Coordinates]]:
-    """Outline and holes; as lines from and to their first corner, so that none is further away than it may be."""
-    before = [shapely.get_coordinates(ring) for ring in rings]
-    lines = shapely.simplify([shapely.LineString(ring) for ring in before], tolerance, preserve_topology=False)
-    after = [shapely.get_coordinates(line) for line in lines]
-    kept = [new if len(new) > 3 else old for old, new in zip(before, after, strict=True)]
-    return kept[0], kept[1:]
 
 
 def simplified_line(points: Sequence[Point], tolerance: float) -> tuple[Point, ...]:

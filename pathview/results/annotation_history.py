@@ -6,11 +6,10 @@ too, by what :class:`Change` says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pathview.errors import AnnotationError
 from pathview.results.annotation import Mark
 
 Operation = Literal["add", "change", "remove", "restore"]
@@ -60,20 +59,6 @@ class Step:
     name: str
     """What the reader did, as menus say it: ``brush``."""
     changes: tuple[Change, ...]
-
-    def applied_to(self, marks: Mapping[str, Mark]) -> dict[str, Mark]:
-        """Marks by id after this step.
-
-        Raises:
-            AnnotationError: they are not as they were before it.
-        """
-        found = dict(marks)
-        for change in self.changes:
-            if found.pop(change.mark_id, None) != change.before:
-                raise AnnotationError(f"The annotations have changed since: {self.name} cannot be done or undone.")
-            if change.after is not None:
-                found[change.mark_id] = change.after
-        return found
 
 
 class History:

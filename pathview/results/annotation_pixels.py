@@ -1,7 +1,7 @@
 """From pixels to regions: the magic wand, a component of a model's mask, and outlines between two frames.
 
 Outlines run along the edges of pixels, so that a region holds exactly the pixels that it was made of; a region with
-fewer corners comes from :func:`pathview.results.annotation_edit.simplified` or ``smoothed`` afterwards.
+fewer corners comes from :func:`pathview.results.annotation_edit.smoothed` afterwards.
 """
 
 from __future__ import annotations

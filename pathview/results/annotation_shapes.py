@@ -76,15 +76,6 @@ def _odd(corners: Coordinates, x: float, y: float) -> bool:
     return bool(np.count_nonzero(x0 + (y - y0) / (y1 - y0) * (x1 - x0) > x) % 2)
 
 
-def as_region(mark: Mark) -> Mark:
-    """A mark with an inside as a region: the same id, frame, label and properties.
-
-    Raises:
-        AnnotationError: it has no inside.
-    """
-    return mark if mark.kind == "region" else with_shape(mark, inside(mark))
-
-
 def inside(mark: Mark) -> shapely.Geometry:
     """The polygon or polygons of a mark.
 
@@ -139,15 +130,6 @@ def polygons_in(shape: shapely.Geometry) -> list[shapely.Polygon]:
 
 def _ring(line: shapely.LinearRing) -> Ring:
     return tuple(map(tuple, shapely.get_coordinates(line)[:-1].tolist()))
-
-
-def bounds_of(mark: Mark) -> Bounds | None:
-    """The box around a mark; None where nothing was drawn yet."""
-    points = list(mark.corners)
-    if not points:
-        return None
-    xs, ys = zip(*points, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def contains(mark: Mark, point: Point) -> bool:

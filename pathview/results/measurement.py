@@ -193,28 +193,6 @@ def _stats(counts: npt.NDArray[np.int64], scale: GrayScale) -> RegionStats:
     return RegionStats(n, mean, sd, float(values.min()), float(values.max()))
 
 
-def point_value(mark: Mark, codes: Codes, scale: GrayScale, first: int = 0) -> float | None:
-    """The value after the modality step of the pixel that a point lies in.
-
-    Args:
-        mark: a point in stored pixels.
-        codes: as in :func:`region_stats`.
-        scale: as in :func:`region_stats`.
-        first: as in :func:`region_stats`.
-
-    Returns:
-        None beyond the image, on padding, and on a colour image.
-    """
-    ((x, y),) = mark.points
-    column, row = math.floor(x), math.floor(y)
-    if codes.ndim != 2 or not (0 <= row < codes.shape[0] and 0 <= column < codes.shape[1]):
-        return None
-    code = int(codes[row, column]) + first
-    if scale.padding is not None and scale.padding[0] <= code <= scale.padding[1]:
-        return None
-    return float(scale.values(np.array(code)))
-
-
 def inside_of(mark: Mark, region: Region) -> npt.NDArray[np.bool_]:
     """Whether each pixel's centre lies inside a mark: bool [rows, columns] of a region.
 

@@ -60,18 +60,6 @@ class GrowingMaps:
             return ""
 
 
-def partial_map(path: Path) -> ScoreMap | None:
-    """The map of a table so far, NaN where nothing was analysed; None where nothing is planned yet.
-
-    Raises:
-        StoreError: the table cannot be read.
-    """
-    growing = GrowingMap()
-    with failures(path), closing(reading(path)) as connection:
-        growing.update(connection)
-    return growing.map
-
-
 def facts_of(path: Path) -> dict[str, Any]:
     """What a run kept of itself at its beginning; empty where the table cannot be read."""
     try:

@@ -5,17 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from pathview.analysis.prepare import equalised, load_breast, prepare
+from pathview.analysis.prepare import equalised, prepare
 from pathview.errors import NotAnalysable
-from pathview.geometry import Region, Size
+from pathview.geometry import Region
 from pathview.images.breast import find_breast
 from pathview.images.dicom import open_dicom
 from pathview.images.formats import open_image
 from pathview.images.raster import flat_image
-from pathview.jobs import never, no_progress
-from pathview.results.mask import full_mask
 from pathview.settings import Settings
 from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_dicom
 
@@ -104,21 +101,6 @@ def test_that_only_the_breast_and_a_little_about_it_may_be_marked() -> None:
     for other in ({"breast_only": False}, {"crop": "none"}):
         assert prepare(source, unet_that(other)).inside is None
     assert prepare(source, tiny_unet_recipe(), region=Region(0, 0, 100, 100)).inside is None
-
-
-def test_that_the_breast_can_be_shown(tmp_path: Path, settings: Settings) -> None:
-    path = write_dicom(tmp_path / "a.dcm", breast_pixels(400, 300))
-    shown = load_breast(path, settings, no_progress, never())
-    assert shown is not None
-    assert (shown.values.min(), shown.values.max()) == (0, 1)
-    found = full_mask(shown, 0.5, Size(300, 400)) > 0
-    breast = breast_pixels(400, 300) > 0
-    assert found[breast].all()
-    assert 0 < (found & ~breast).sum() / breast.sum() < 0.15
-    empty = write_dicom(tmp_path / "b.dcm", np.full((300, 200), 500, np.uint16))
-    assert load_breast(empty, settings, no_progress, never()) is None
-    Image.fromarray(COLOR).save(tmp_path / "tissue.png")
-    assert load_breast(tmp_path / "tissue.png", settings, no_progress, never()) is None
 
 
 def unet_that(changes: dict):

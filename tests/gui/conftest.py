@@ -82,7 +82,7 @@ def mosaic(tmp_path: Path) -> Path:
 
 def idle(qtbot, window: MainWindow) -> None:
     """Wait until nothing runs and nothing is due."""
-    qtbot.waitUntil(lambda: not window.desk.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.desk.busy and not window.desk.marks.late, timeout=60_000)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathview.compute.engine import LocalEngine
 from pathview.gui.actions import ACTIONS, doubled_keys
 from pathview.gui.dialogs.agreement import ALL, AgreementDialog
 from pathview.gui.session_handle import SessionHandle
-from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings
@@ -21,18 +20,6 @@ from tests.gui.conftest import idle
 from tests.review.study_makers import StudyMaker
 
 P, N = "positive", "negative"
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    found = Store(Database(tmp_path / "study.sqlite"))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def maker(store: Store) -> StudyMaker:
-    return StudyMaker(store.studies._db)
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from pathview.errors import StoreError
 from pathview.geometry import AS_STORED, Turn
@@ -391,13 +393,73 @@ def test_that_labels_colour_what_is_chosen_and_what_comes_next(qtbot, plain: Mai
     QTest.mouseClick(canvas.viewport(), LEFT, SHIFT, at(canvas, 80, 80).toPoint())
     settled(qtbot, plain)
     assert [mark.label for mark in kept(plain)] == ["clip", "clip"]
-    assert plain.annotating.labels.color_of("clip").name() == "#ff0000"
+    assert plain.desk.marks.colors["clip"].name() == "#ff0000"
     bar.label_recolored.emit("clip", "#00ff00")
     settled(qtbot, plain)
     assert canvas.drawing._colors["clip"].name() == "#00ff00"
     bar.label_made.emit("CLIP", "#0000ff")
     settled(qtbot, plain)
     assert "There is a label 'clip' already." in said(plain)
+
+
+def test_that_a_label_is_renamed_on_all_marks_and_steps(qtbot, plain: MainWindow, monkeypatch) -> None:
+    bar, labels = plain.viewer.labels, store_of(plain).labels
+    bar.label_made.emit("clip", "#ff0000")
+    settled(qtbot, plain)
+    canvas = take(qtbot, plain, "brush")
+    click(canvas, at(canvas, 40, 40))
+    settled(qtbot, plain)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("  marker  clip ", True))
+    bar.fill()
+    next(action for action in bar.menu.actions() if action.text().startswith("&Rename clip")).trigger()
+    settled(qtbot, plain)
+    assert [mark.label for mark in kept(plain)] == [mark.label for mark in shown(plain)] == ["marker clip"]
+    assert canvas.drawing._marks[0].lines[0] == bar.button.text() == "marker clip"
+    assert plain.desk.marks.colors["marker clip"].name() == "#ff0000"
+    drag(canvas, at(canvas, 40, 40), at(canvas, 60, 40))
+    settled(qtbot, plain)
+    for _ in range(2):
+        qtbot.keyClick(plain, KEY.Key_Z, CONTROL)
+    settled(qtbot, plain)
+    qtbot.keyClick(plain, KEY.Key_Z, CONTROL | SHIFT)
+    settled(qtbot, plain)
+    assert [mark.label for mark in kept(plain)] == ["marker clip"]
+    bar.label_renamed.emit("marker clip", "Tumour")
+    settled(qtbot, plain)
+    assert said(plain) == "There is a label 'tumour' already."
+    bar.label_renamed.emit("marker clip", "x" * 81)
+    settled(qtbot, plain)
+    assert "1 to 80 characters" in said(plain)
+    assert [mark.label for mark in kept(plain)] == [mark.label for mark in shown(plain)] == ["marker clip"]
+    assert "marker clip" in [label.name for label in labels.all()]
+
+
+def test_that_annotations_come_from_a_file_in_one_step(qtbot, plain: MainWindow, monkeypatch, tmp_path: Path) -> None:
+    def feature(x: float) -> dict:
+        ring = [[x, 10.25], [x + 9, 10.25], [x + 9, 30.5], [x, 10.25]]
+        about = {"objectType": "annotation", "classification": {"name": "core", "color": [1, 2, 3]}}
+        return {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": about}
+
+    path = tmp_path / "out.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature(10), feature(40)]}))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    plain.actions_by_id["import_marks"].trigger()
+    settled(qtbot, plain)
+    assert [mark.points[0] for mark in kept(plain)] == [(10, 10.25), (40, 10.25)]
+    assert {mark.label for mark in shown(plain)} == {"core"}
+    assert plain.desk.marks.colors["core"].name() == "#010203"
+    assert said(plain) == "2 annotations taken from out.geojson, 0 were there already, 0 left out."
+    plain.actions_by_id["import_marks"].trigger()
+    settled(qtbot, plain)
+    assert "0 annotations taken from out.geojson, 2 were there already" in said(plain)
+    assert plain.actions_by_id["undo"].text() == "Undo import"
+    qtbot.keyClick(plain, KEY.Key_Z, CONTROL)
+    settled(qtbot, plain)
+    assert kept(plain) == shown(plain) == []
+    path.write_text("[7]")
+    plain.actions_by_id["import_marks"].trigger()
+    settled(qtbot, plain)
+    assert said(plain) == "Annotation 1 of out.geojson cannot be read; nothing was taken of the file."
 
 
 def test_that_properties_are_words_by_name(qtbot, plain: MainWindow, monkeypatch) -> None:

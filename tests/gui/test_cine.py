@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pathview.geometry import Turn
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
 from pathview.images.slab import CACHE
+from pathview.results.annotation import Mark
+from tests.gui.reading import store_of
 from tests.gui.studies import (
     as_kept,
     canvas_of,
@@ -32,7 +35,7 @@ from tests.gui.studies import (
 )
 
 KEY = Qt.Key
-CONTROL = Qt.KeyboardModifier.ControlModifier
+SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 FRAMES = 7
 TURNED = Turn(True, False, True)
 STUDY = {"StudyInstanceUID": "1.2.3.4"}
@@ -303,3 +306,27 @@ def test_that_the_readout_is_of_the_frame_that_is_shown(qtbot, pair: MainWindow)
     move(canvas, canvas.to_screen(x + 0.5, y + 0.5))
     assert f"x {x}  y {y} px" in pair.viewer._readout.text()
     assert "value 3000" in pair.viewer._readout.text()
+
+
+def test_that_the_frames_between_two_outlines_are_outlined_in_one_step(qtbot, pair: MainWindow) -> None:
+    pair.viewer.cine._slider.setValue(0)
+    settled(qtbot, pair)
+    canvas, image_id, marks = tomo(pair), pair.desk.state.active, store_of(pair).marks
+    first = Mark("rectangle", ((20.0, 20.0), (40.0, 40.0)), frame=0, label="mass")
+    last = Mark("ellipse", ((40.0, 60.0), (80.0, 100.0)), frame=4, label="mass")
+    for mark in (first, last, Mark("rectangle", ((1.0, 1.0), (9.0, 9.0)), frame=1)):
+        marks.add(image_id, mark, "Dr Test")
+    pair.desk.marks.open(pair.desk.case_id)
+    settled(qtbot, pair)
+    pair.actions_by_id["fill_between"].trigger()
+    assert "Choose the outline on one of the two frames first" in pair.banner.text
+    canvas.drawing.choose([first.id])
+    qtbot.keyClick(pair, KEY.Key_I, SHIFT)
+    settled(qtbot, pair)
+    made = [one.mark for one in marks.of_case(pair.desk.case_id)[image_id]][3:]
+    assert [(mark.frame, mark.label) for mark in made] == [(1, "mass"), (2, "mass"), (3, "mass")]
+    assert {mark.properties["interpolated"] for mark in made} == {"between frames 1 and 5"}
+    assert all(400 < mark.area_px < 400 * math.pi for mark in made)
+    pair.desk.marks.undo()
+    settled(qtbot, pair)
+    assert len(marks.of_case(pair.desk.case_id)[image_id]) == 3

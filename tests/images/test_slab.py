@@ -17,7 +17,7 @@ from pathview.errors import ImageError
 from pathview.geometry import Region, Turn
 from pathview.images import slab
 from pathview.images.formats import open_image
-from pathview.images.slab import CACHE, Slab, load_slab, prepare_cine
+from pathview.images.slab import CACHE, Slab, load_slab
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.samples import study, tomosynthesis
 from pathview.settings import Settings
@@ -182,7 +182,8 @@ def test_that_frames_are_decoded_once(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_that_the_cache_keeps_to_its_bytes_and_drops_full_frames_first(tmp_path: Path) -> None:
     path = write_stack(tmp_path / "a.dcm")
     limit = 2 * STACK[0].nbytes + 7 * STACK[0].nbytes // 4
-    assert LocalEngine().run(prepare_cine, path, Settings(frame_cache_bytes=limit), 2.0) == 7
+    for frame in range(7):
+        loaded(path, frame, 1, "MIP", 2.0, frame_cache_bytes=limit)
     assert CACHE.bytes <= limit
     assert [key.frame for key in CACHE._coarse] == list(range(7))
     assert [key.frame for key in CACHE._full] == [5, 6]

@@ -14,14 +14,13 @@ from pathview.geometry import Region, SpacingMm
 from pathview.images.intensity import GrayScale
 from pathview.results.annotation import Mark
 from pathview.results.annotation_shapes import (
-    as_region,
-    bounds_of,
     contains,
     distance,
     hit,
     shape_of,
+    with_shape,
 )
-from pathview.results.measurement import inside_of, measure_mark, point_value, region_stats
+from pathview.results.measurement import inside_of, measure_mark, region_stats
 
 SQUARE = ((10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0))
 HOLE = ((15.0, 15.0), (25.0, 15.0), (25.0, 25.0), (15.0, 25.0))
@@ -128,16 +127,8 @@ def test_that_a_perimeter_in_pixels_is_not_told_where_they_are_oblong() -> None:
     assert (found.perimeter_px, found.perimeter_mm) == (None, 6 * 2 + 6 * 4)
 
 
-def test_that_a_point_tells_its_place_and_the_value_under_it() -> None:
-    codes = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    scale = GrayScale(0, 4095, slope=2.0, intercept=-1.0, padding=(11, 11))
+def test_that_a_point_tells_its_place() -> None:
     assert measure_mark(KINDS[0], None, None).lines == ("x 3.2  y 4.5",)
-    assert point_value(Mark("point", ((2.9, 1.0),)), codes, scale) == 2 * 6 - 1
-    assert point_value(Mark("point", ((2.9, 1.0),)), codes, scale, first=1) == 2 * 7 - 1
-    assert point_value(Mark("point", ((3.5, 2.5),)), codes, scale) is None  # padding
-    for place in ((-0.1, 1), (4, 1), (1, 3)):
-        assert point_value(Mark("point", (place,)), codes, scale) is None
-    assert point_value(Mark("point", ((1, 1),)), np.zeros((3, 4, 3), np.uint8), scale) is None
 
 
 def test_that_values_are_counted_inside_a_rectangle_and_beside_holes() -> None:
@@ -158,7 +149,7 @@ def test_that_a_line_that_crosses_itself_holds_the_same_pixels_as_a_polygon_and_
     if not mark.measurable:
         return
     whole = Region(-1, -1, 20, 20)
-    region = as_region(mark)
+    region = with_shape(mark, shape_of(mark))
     apart = inside_of(mark, whole) != inside_of(region, whole)
     for row, column in np.argwhere(apart):  # a centre within the grid of the outline may fall on either side
         assert distance(mark, (column - 0.5, row - 0.5)) < 0.1
@@ -171,9 +162,7 @@ def test_that_a_shape_is_made_once_and_travels_with_its_mark() -> None:
     assert copy.deepcopy(mark) == mark
 
 
-def test_that_boxes_insides_and_lines_are_found() -> None:
-    assert bounds_of(REGION) == (10, 10, 60, 55)
-    assert bounds_of(Mark("polygon", ())) is None
+def test_that_insides_and_lines_are_found() -> None:
     assert contains(REGION, (12, 12))
     assert not contains(REGION, (20, 20))
     assert not contains(KINDS[1], (0, 0))

@@ -16,13 +16,11 @@ from pathview.results.annotation_edit import (
     filled,
     merged,
     painted,
-    separated,
-    simplified,
     simplified_line,
     smoothed,
     split,
 )
-from pathview.results.annotation_shapes import GRID_PX, as_region, shape_of
+from pathview.results.annotation_shapes import GRID_PX, shape_of, with_shape
 
 BOX = Mark("rectangle", ((0, 0), (100, 100)), label="mass", properties={"side": "left"}, frame=3)
 RING = Mark("region", (), rings=((((0, 0), (90, 0), (90, 90), (0, 90)), ((30, 30), (60, 30), (60, 60), (30, 60))),))
@@ -97,7 +95,8 @@ def test_that_any_sequence_of_strokes_leaves_valid_outlines_on_the_grid(strokes)
     assert shape_of(mark).is_valid
     assert mark.measurable
     assert all((value / GRID_PX).is_integer() for point in mark.corners for value in point)
-    again = as_region(Mark.from_json(mark.as_json()))
+    again = Mark.from_json(mark.as_json())
+    again = with_shape(again, shape_of(again))
     assert again == mark
 
 
@@ -114,7 +113,6 @@ def test_that_lines_have_no_inside_to_paint_on() -> None:
         lambda: merged([BOX, Mark("ruler", ((0, 0), (1, 1)), frame=3)]),
         lambda: split(ruler, [(0, 0), (1, 1)]),
         lambda: smoothed(ruler, 3),
-        lambda: simplified(ruler, 3),
     ):
         with pytest.raises(AnnotationError, match="ruler has no inside"):
             change()
@@ -177,14 +175,6 @@ def test_that_splitting_and_merging_keeps_the_area(start, end) -> None:
     assert merged(pieces).area_px == pytest.approx(RING.area_px, abs=40)
 
 
-def test_that_parts_become_shapes_of_their_own() -> None:
-    both = merged([BOX, Mark("rectangle", ((200, 0), (210, 10)), frame=3)])
-    first, second = separated(both)
-    assert (first.id, first.area_px, second.area_px, second.label) == (BOX.id, 10_000, 100, "mass")
-    with pytest.raises(AnnotationError, match="one part only"):
-        separated(BOX)
-
-
 def test_that_holes_are_filled() -> None:
     assert filled(RING).area_px == 8100
 
@@ -220,15 +210,6 @@ def test_that_smoothing_does_not_cut_a_neck() -> None:
 def test_that_smoothing_without_a_radius_is_refused() -> None:
     with pytest.raises(AnnotationError, match="radius"):
         smoothed(BOX, 0)
-
-
-@given(st.floats(0.5, 10))
-def test_that_a_simpler_outline_is_no_further_away_than_it_may_be(tolerance: float) -> None:
-    rough = stairs(6.0)
-    simple = simplified(rough, tolerance)
-    assert len(list(simple.corners)) <= len(list(rough.corners))
-    assert shape_of(simple).hausdorff_distance(shape_of(rough)) <= tolerance + GRID_PX
-    assert shape_of(simple).is_valid
 
 
 def test_that_a_line_drawn_by_hand_loses_points_and_not_its_ends() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pathview.results.annotation import Mark
 from pathview.results.annotation_index import DOT_PX, MarkIndex, Outlines
-from pathview.results.annotation_shapes import bounds_of, hit, shape_of
+from pathview.results.annotation_shapes import hit, shape_of
 
 EVERYTHING = (-1e6, -1e6, 1e6, 1e6)
 LESION = Mark("polygon", tuple((100 + 50 * np.cos(a), 100 + 50 * np.sin(a)) for a in np.linspace(0, 6, 400)))
@@ -26,6 +26,12 @@ HOLED = Mark(
 def lines_of(found: Outlines) -> list[np.ndarray]:
     ends = np.flatnonzero(~found.connect) + 1
     return np.split(found.points, ends[:-1]) if len(ends) else []
+
+
+def touches(mark: Mark, view: tuple[float, float, float, float]) -> bool:
+    """Whether the box around a mark meets a view: left, top, right, bottom."""
+    (xs, ys), (left, top, right, bottom) = zip(*mark.corners, strict=True), view
+    return min(xs) <= right and max(xs) >= left and min(ys) <= bottom and max(ys) >= top
 
 
 def random_mark(rng: random.Random) -> Mark:
@@ -95,12 +101,7 @@ def test_that_an_index_that_was_changed_finds_what_a_look_at_all_marks_finds(see
             marks.pop(new.id, None)
             marks[new.id] = new
             index.put(new)
-        left, top, right, bottom = view
-        touched = [
-            mark.id
-            for mark in marks.values()
-            if (box := bounds_of(mark)) and box[0] <= right and box[2] >= left and box[1] <= bottom and box[3] >= top
-        ]
+        touched = [mark.id for mark in marks.values() if touches(mark, view)]
         assert index.ids_in(view) == tuple(touched)
         place = (rng.uniform(0, 1000), rng.uniform(0, 1000))
         assert index.at(place, 4) == hit(marks.values(), place, 4)

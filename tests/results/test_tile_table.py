@@ -16,7 +16,7 @@ from pathview.geometry import GridPlace, Region
 from pathview.results.growing_map import Cells
 from pathview.results.map_levels import halvings, reduced
 from pathview.results.result import ScoreMap
-from pathview.results.tile_files import GrowingMaps, partial_map, read_tiles, table_of, trim, write_csv
+from pathview.results.tile_files import GrowingMaps, read_tiles, table_of, trim, write_csv
 from pathview.results.tile_table import MapPart, Plan, Tile, TileTable, locked, table_name
 
 CELLS = Cells((2, 3), GridPlace(0, 0, 100, 100))
@@ -61,7 +61,6 @@ def test_that_a_map_grows_with_its_table(tmp_path: Path) -> None:
     table.finish()
     assert maps.of("f") is None
     table.close()
-    assert partial_map(tmp_path / "a.sqlite") is not None
 
 
 def test_that_transactions_wait_for_each_other_a_moment_at_most(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Stroke(NamedTuple):
     """Whether Shift was held: a region of its own is meant."""
     px: float
     """Stored pixels a logical screen pixel."""
+    radius: float = 0.0
+    """Of brush and eraser, in logical screen pixels."""
 
 
 class Drawing(QObject):
@@ -68,6 +70,7 @@ class Drawing(QObject):
         self._hidden: Mark | None = None
         """The mark that is dragged, which is in no tile meanwhile."""
         self._pointer: QPointF | None = None
+        self._waiting: tuple[Stroke, ...] = ()
         self.radius = 0.0
         """Of brush and eraser, in logical screen pixels; 0 of other tools."""
 
@@ -139,6 +142,11 @@ class Drawing(QObject):
         info = self._canvas.data.info if self._canvas.data is not None else None
         if info is not None:
             self._tiles.forget([_box(mark) for mark in marks], info.turn, info.size)
+
+    def show_waiting(self, strokes: Sequence[Stroke]) -> None:
+        """What was drawn and is being worked out: it stays as it was drawn."""
+        self._waiting = tuple(strokes)
+        self._canvas.redraw()
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -259,7 +267,7 @@ class Drawing(QObject):
 
     def _finish(self, mark: Mark | None) -> None:
         if mark is not None and self._name is not None:
-            self.drawn.emit(Stroke(self._name, mark, self._fresh, self._canvas.stored_a_px()))
+            self.drawn.emit(Stroke(self._name, mark, self._fresh, self._canvas.stored_a_px(), self.radius))
         self._tell_sketch()
         self._canvas.redraw()
 
@@ -278,12 +286,21 @@ class Drawing(QObject):
         if self._index is not None:
             self._paint_many(painter, self._index)
             marks = tuple(drawn for drawn in marks if drawn.mark.id in self._editor.chosen)
+        self._paint_waiting(painter, area)
         if self.radius and self._tool is not None:
             paint_brush(painter, mark, self._pointer, self.radius, canvas.to_screen)
             mark = None
         preview = Drawn(mark, self._lines(mark)) if mark is not None else None
         if marks or preview is not None:
             paint_marks(painter, marks, canvas.to_screen, self._editor.chosen, preview, area, self._colors)
+
+    def _paint_waiting(self, painter: QPainter, area: QRectF) -> None:
+        for stroke in self._waiting:
+            if stroke.radius:
+                radius = stroke.radius * stroke.px / self._canvas.stored_a_px()
+                paint_brush(painter, stroke.mark, None, radius, self._canvas.to_screen)
+            else:
+                paint_marks(painter, [Drawn(stroke.mark, ())], self._canvas.to_screen, bounds=area)
 
     def _paint_many(self, painter: QPainter, index: MarkIndex) -> None:
         canvas, hidden = self._canvas, self._hidden

@@ -26,6 +26,8 @@ class LabelBar(QWidget):
     label_made = Signal(str, str)
     """Name and colour (#rrggbb)."""
     label_recolored = Signal(str, str)
+    label_renamed = Signal(str, str)
+    """Name before and after."""
     properties_asked = Signal()
 
     def __init__(self) -> None:
@@ -79,7 +81,9 @@ class LabelBar(QWidget):
         self.menu.addSeparator()
         self.menu.addAction("&New label...").triggered.connect(self._ask_label)
         if self._name:
-            self.menu.addAction(f"&Colour of {self._name.replace('&', '&&')}...").triggered.connect(self._ask_color)
+            name = self._name.replace("&", "&&")
+            self.menu.addAction(f"&Colour of {name}...").triggered.connect(self._ask_color)
+            self.menu.addAction(f"&Rename {name}...").triggered.connect(self._ask_name)
 
     @Slot()
     def _on_label(self) -> None:
@@ -92,6 +96,15 @@ class LabelBar(QWidget):
             color = QColorDialog.getColor(QColor(_FIRST_COLOR), self, f"Colour of {name.strip()}")
             if color.isValid():
                 self.label_made.emit(name, color.name())
+
+    @Slot()
+    def _ask_name(self) -> None:
+        before = self._name
+        name, sure = QInputDialog.getText(
+            self, "Rename", f"New name of {before}, on all annotations that have it", text=before
+        )
+        if sure and name.strip():
+            self.label_renamed.emit(before, name)
 
     @Slot()
     def _ask_color(self) -> None:
