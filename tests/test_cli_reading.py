@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from pathlib import Path
@@ -31,7 +32,8 @@ WRITING = {
     "open", "analyse", "cases decide", "cases withdraw", "cases truth", "cases replay", "cases export", "readers list",
     "readers add", "worklists create", "worklists mode", "worklists rename", "worklists move", "worklists assign",
     "worklists close", "worklists arbitrate", "worklists import", "store backup", "store backups", "store restore",
-    "audit verify",
+    "audit verify", "cases import", "dataset collect", "models drift", "models import", "models promote",
+    "models register", "models rollback", "models silent",
 }  # fmt: skip
 """Those that tell nothing of results, or have a test of their own."""
 
@@ -231,3 +233,96 @@ def test_that_the_log_holds_no_result(run, caplog: pytest.LogCaptureFixture) -> 
         run("cases", "read", 1)
         run("cases", "decide", 1, "positive")
     assert canaries_in(caplog.text) == set()
+
+
+@pytest.fixture
+def own(kept: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's store as the reader's own."""
+    monkeypatch.setenv("PATHVIEW_STORE", str(tmp_path / "s.sqlite"))
+    return tmp_path / "s.sqlite"
+
+
+def test_that_an_image_hidden_in_the_readers_own_store_is_not_told_outside_it(
+    run, own: Path, mammogram: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "another name.dcm"
+    copy.write_bytes(mammogram.read_bytes())
+    for path in (mammogram, copy):
+        said = run("analyse", path, "--out", tmp_path / "o", store=False)
+        (line,) = said.lines
+        assert (said.code, line["status"], line["score"], line["provenance"]) == (0, "analysed", None, None)
+        assert "hidden until you lock" in line["hidden"]
+    assert not (tmp_path / "o").exists()
+    assert run("analyse", copy, "--reveal", store=False).lines[0]["score"] is not None
+    assert "reveal" in [row["action"] for row in run("audit", "list").lines]
+    assert run("cases", "decide", 1, "negative").lines[0]["context"]["unblinded"] is True
+    assert run("analyse", copy, store=False).lines[0]["score"] is not None  # locked: nothing is hidden any more
+    assert run("analyse", copy, "--reader", "Bea", store=False).lines[0]["score"] is None
+
+
+def test_that_a_store_that_is_open_elsewhere_still_hides_what_it_hides(run, own: Path, mammogram: Path) -> None:
+    window = Store(Database(own))
+    said = run("analyse", mammogram, store=False)
+    assert (said.code, said.lines[0]["score"]) == (0, None)
+    assert "hidden until you lock" in said.lines[0]["hidden"]
+    said = run("analyse", mammogram, "--reveal", store=False)
+    assert (said.code, said.lines[0]["score"]) == (0, None)
+    assert "could not be kept that you asked for it" in said.err
+    assert "in use by" in said.err
+    window.close()
+    assert "reveal" not in [row["action"] for row in run("audit", "list").lines]
+
+
+def test_that_a_store_that_cannot_be_read_is_said_and_never_makes_an_analysis_fail(
+    run, own: Path, mammogram: Path, tmp_path: Path
+) -> None:
+    own.write_bytes(b"no database" * 500)
+    said = run("analyse", mammogram, store=False)
+    assert (said.code, said.lines[0]["status"], said.lines[0]["score"]) == (0, "analysed", None)
+    assert "could not be checked" in said.err
+    assert "is damaged" in said.err
+    assert run("analyse", mammogram, "--reveal", store=False).lines[0]["score"] is not None
+    text = tmp_path / "text.dcm"
+    text.write_text("no image", encoding="utf-8")
+    assert "text.dcm" in run("analyse", text, store=False).lines[0]["reason"]
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("verb", [("move", "Tissue", 1), ("mode", "Mammograms", "assisted")])
+def test_that_a_case_leaves_the_veil_only_on_request_and_the_record_says_so(run, verb: tuple) -> None:
+    run("cases", "read", 1)
+    refused = run("worklists", *verb)
+    assert (refused.code, refused.out) == (1, "")
+    assert "1 reader (Ada) has not locked an assessment of 1 case" in refused.err
+    assert "--unblind" in refused.err
+    assert run("cases", "list").lines[0]["score"] is None
+    assert run("worklists", *verb, "--unblind").code == 0
+    assert run("cases", "list").lines[0]["score"] == 0.7351
+    back = ("move", "Mammograms", 1) if verb[0] == "move" else ("mode", "Mammograms", "second_read")
+    assert run("worklists", *back).code == 0
+    assert run("cases", "list").lines[0]["score"] is None
+    assert run("cases", "decide", 1, "negative").lines[0]["context"]["unblinded"] is True
+    run("cases", "decide", 1, "--keep")
+    assert run("agreement", "--out", "report").code == 0
+    table = next(path for path in Path("report").glob("*.csv") if "model_shown_before" in path.read_text("utf-8"))
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert {row["model_shown_before"] for row in rows} == {"1"}
+
+
+@pytest.mark.usefixtures("kept")
+def test_that_arbitration_asks_and_hides_from_who_has_not_read(run) -> None:
+    for reader, value in (("Ada", "negative"), ("Bea", "positive")):
+        run("cases", "decide", 1, value, "--reader", reader)
+        run("cases", "decide", 1, "--keep", "--reader", reader)
+    run("cases", "read", 1, "--reader", "Cleo")
+    refused = run("worklists", "arbitrate", "Mammograms")
+    assert (refused.code, refused.out) == (1, "")
+    assert "1 reader (Cleo) has not read 1 case of the 1" in refused.err
+    assert run("worklists", "arbitrate", "Mammograms", "--anyway").lines[0]["cases"] == [1]
+    for verb in (("cases", "list"), ("cases", "show", 1), ("agreement",)):
+        asker = "--as" if verb == ("agreement",) else "--reader"
+        said = run(*verb, asker, "Cleo")
+        assert canaries_in(said.out) == set()
+        assert "Bea" not in said.out
+    run("worklists", "assign", 1, "--to", "Cleo")
+    assert canaries_in(run("cases", "show", 1, "--reader", "Cleo").out) == set(CANARIES)

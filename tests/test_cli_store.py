@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +78,7 @@ def test_that_a_store_that_cannot_be_opened_names_the_way_to_restore(run, path: 
     )
     _, (listed,), _ = run("store", "backups", "--store", path)
     assert (listed["name"], listed["whole"]) == (made["name"], True)
-    code, (done,), said = run("store", "restore", listed["name"], "--reader", "Dr A", "--store", path)
+    code, (done,), said = run("store", "restore", listed["name"], "--yes", "--reader", "Dr A", "--store", path)
     assert (code, done["ok"], done["restored"]) == (0, True, listed["name"])
     assert done["aside"] in said
     assert (path.parent / done["aside"]).read_bytes() == b"no database" * 500
@@ -83,12 +86,34 @@ def test_that_a_store_that_cannot_be_opened_names_the_way_to_restore(run, path: 
     assert (code, rows[0]["actor"], rows[0]["action"]) == (0, "Dr A", "restore")
 
 
+def test_that_a_restore_says_what_it_puts_aside_and_takes_a_yes(
+    run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (made,), _ = run("store", "backup", "--store", path)
+    store = Store(Database(path))
+    before = len(store.new_case_ids())
+    store.add_case("late", "late.png", "other", [NewImage(Path("/data/late.png"), {"kind": "other"})], "Dr A")
+    store.close()
+    code, printed, said = run("store", "restore", made["name"], "--store", path)
+    assert (code, printed) == (1, [])
+    assert re.search(r"store of 7 cases and 6 decisions is put aside for one of 6 cases and 6 decisions", said), said
+    assert "takes --yes" in said
+    for typed, code in (("n\n", 1), ("y\n", 0)):
+        asked = io.StringIO(typed)
+        monkeypatch.setattr(asked, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", asked)
+        assert run("store", "restore", made["name"], "--store", path)[0] == code
+    store = Store(Database(path))
+    assert len(store.new_case_ids()) == before
+    store.close()
+
+
 def test_that_verifying_and_backing_up_work_beside_the_window(run, path: Path) -> None:
     window = Store(Database(path))
     assert run("store", "verify", "--store", path)[0] == 0
     code, (made,), _ = run("store", "backup", "--store", path)
     assert (code, (path.parent / "backups" / made["name"]).exists()) == (0, True)
-    code, printed, said = run("store", "restore", made["name"], "--store", path)
+    code, printed, said = run("store", "restore", made["name"], "--yes", "--store", path)
     assert (code, printed) == (1, [])
     assert "in use by process" in said
     window.close()

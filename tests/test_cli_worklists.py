@@ -72,7 +72,7 @@ def test_that_a_list_is_made_changed_filled_and_closed(run, table: Path) -> None
     assert (changed["mode"], changed["form"]) == ("blind", "simple")
     assert run("rename", "Study", "Study one").lines[0]["name"] == "Study one"
     assert run("move", "Study one", 1, 3).lines == [{"worklist": "Study one", "moved": 2}]
-    assert run("assign", 1, 3, "--to", "Dr A").lines == [{"assigned_to": "Dr A", "changed": 2}]
+    assert run("assign", 1, 3, "--to", "Dr A", "--new").lines == [{"assigned_to": "Dr A", "changed": 2}]
     assert run("assign", 3).lines == [{"assigned_to": None, "changed": 1}]
     assert run("close", "Study one").lines[0]["closed"] is not None
     refused = run("move", "Study one", 2)
@@ -104,7 +104,8 @@ def test_that_differing_decisions_go_to_arbitration(run, table: Path, capsys: py
         (("create", "New", "--form", "none"), 1, "There is no assessment form 'none'"),
         (("mode", "Tissue", "blind", "--form", "none"), 1, "There is no assessment form 'none'"),
         (("move", "Tissue", 9), 1, "There is no case 9 in the store."),
-        (("assign", 9, "--to", "Dr A"), 1, "There is no case 9 in the store."),
+        (("assign", 9, "--to", "Dr A", "--new"), 1, "There is no case 9 in the store."),
+        (("assign", 1, "--to", "Dr Tpyo"), 1, "The store knows no reader 'Dr Tpyo'"),
         (("assign", 1, "--to", " "), 1, "The name of a reader is"),
         (("close", "None"), 1, "There is no worklist 'None'"),
         (("arbitrate", "None"), 1, "There is no worklist 'None'"),

@@ -96,7 +96,7 @@ def analyse(
         bool, typer.Option("--reveal", help="Tell also what the reading protocol hides; the store keeps that you did.")
     ] = False,
 ) -> None:
-    """Analyse images; one JSON line each. With a store, what is hidden from the reader there is not told."""
+    """Analyse images; one JSON line each. What is hidden from the reader, there or in their own store, is not told."""
     from pathview.export.files import folder_names, outcome_json, write_files
     from pathview.results.result import AnalysisResult, NotAnalysed
 

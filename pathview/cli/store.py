@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -55,16 +56,33 @@ def store_restore(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Of a backup, as `pathview store backups` prints it.")],
     reader: Annotated[str | None, typer.Option("--reader", help="Who restores (default: the login name).")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; without a terminal it takes this.")] = False,
     store: StoreOption = None,
 ) -> None:
     """Put a backup in the store's place. What is there is put aside under another name, never deleted."""
-    from pathview.review.backups import restore
+    from pathview.review.backups import backup_named, holding, restore
 
-    done = restore(_file(context, store), name, reader or login_name())
+    path = _file(context, store)
+    if path.exists():
+        now, then = holding(path), holding(backup_named(path, name).path)
+        words = f"The store of {now or 'what cannot be counted any more'} is put aside for one of {then or 'nothing'}."
+        if not _agreed(words, yes):
+            raise StoreError(f"{words} Nothing was changed; it takes --yes to go on.")
+    done = restore(path, name, reader or login_name())
     if done.aside:
         say(f"What was there is {done.aside}; what was saved since the backup is in it.")
     emit(done.as_json())
     raise typer.Exit(0 if done.check.ok else 1)
+
+
+def _agreed(words: str, yes: bool) -> bool:
+    """Say what is to be done, and ask where there is somebody to ask."""
+    if yes:
+        say(words)
+    elif sys.stdin.isatty():
+        print(f"pathview: {words} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return yes
 
 
 def _file(context: typer.Context, store: str | None) -> Path:

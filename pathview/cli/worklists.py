@@ -19,6 +19,12 @@ app = typer.Typer(help="Worklists: their mode and form, and which cases are in t
 NameArgument = Annotated[str, typer.Argument(help="Name of the list, as `worklists list` prints it.")]
 CasesArgument = Annotated[list[int], typer.Argument(help="Ids of cases.")]
 ModeArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(MODES)}.")]
+UnblindOption = Annotated[
+    bool,
+    typer.Option(
+        "--unblind", help="Show all also of cases that are being read; unlocked readings then count as unblinded."
+    ),
+]
 FormOption = Annotated[str | None, typer.Option("--form", help="Name of the assessment form.")]
 
 
@@ -51,13 +57,14 @@ def worklists_mode(
     name: NameArgument,
     mode: ModeArgument,
     form: FormOption = None,
+    unblind: UnblindOption = False,
     store: StoreOption = None,
     reader: ReaderOption = None,
 ) -> None:
     """Have a list read in another mode, or by another form, from now on."""
     with session(context, store, keep=True, reader=reader) as work:
         lists, wanted = work.cases.worklists, _form(work, form) if form is not None else None
-        changed = lists.set_mode(lists.named(name).id, _mode(mode), work.reader)
+        changed = lists.set_mode(lists.named(name).id, _mode(mode), work.reader, unblind)
         if wanted is not None:
             changed = lists.set_form(changed.id, wanted, work.reader)
         emit(_counted(work, changed))
@@ -78,13 +85,14 @@ def worklists_move(
     context: typer.Context,
     name: NameArgument,
     cases: CasesArgument,
+    unblind: UnblindOption = False,
     store: StoreOption = None,
     reader: ReaderOption = None,
 ) -> None:
-    """Put cases into a list; each is in exactly one."""
+    """Put cases into a list; each is in exactly one. What a list showed of a case counts as seen ever after."""
     with session(context, store, keep=True, reader=reader) as work:
         lists = work.cases.worklists
-        emit({"worklist": name, "moved": lists.move(cases, lists.named(name).id, work.reader)})
+        emit({"worklist": name, "moved": lists.move(cases, lists.named(name).id, work.reader, unblind)})
 
 
 @app.command("assign")
@@ -92,12 +100,13 @@ def worklists_assign(
     context: typer.Context,
     cases: CasesArgument,
     to: Annotated[str | None, typer.Option("--to", help="A reader's name (default: anybody may read them).")] = None,
+    new: Annotated[bool, typer.Option("--new", help="The reader is new to the store.")] = False,
     store: StoreOption = None,
     reader: ReaderOption = None,
 ) -> None:
     """Say who is to read cases."""
     with session(context, store, keep=True, reader=reader) as work:
-        emit({"assigned_to": to, "changed": work.cases.worklists.assign(cases, to, work.reader)})
+        emit({"assigned_to": to, "changed": work.cases.worklists.assign(cases, to, work.reader, new)})
 
 
 @app.command("close")
@@ -117,12 +126,18 @@ def worklists_close(
 
 @app.command("arbitrate")
 def worklists_arbitrate(
-    context: typer.Context, name: NameArgument, store: StoreOption = None, reader: ReaderOption = None
+    context: typer.Context,
+    name: NameArgument,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also cases that readers of the list have not read.")
+    ] = False,
+    store: StoreOption = None,
+    reader: ReaderOption = None,
 ) -> None:
     """Move the cases on which readers' final decisions differ into the list's arbitration list."""
     with session(context, store, keep=True, reader=reader) as work:
         lists = work.cases.worklists
-        home, moved = lists.send_to_arbitration(lists.named(name).id, work.reader)
+        home, moved = lists.send_to_arbitration(lists.named(name).id, work.reader, anyway)
         if home is None:
             say(f"No final decisions differ in the worklist {name}.")
         emit({"worklist": home.name if home else None, "cases": list(moved)})
@@ -133,6 +148,7 @@ def worklists_import(
     context: typer.Context,
     table: Annotated[Path, typer.Argument(help="A csv with the column path; see the handbook for further ones.")],
     worklist: Annotated[str | None, typer.Option("--worklist", help="For lines that name none.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Readers that the store does not know are new to it.")] = False,
     store: StoreOption = None,
     reader: ReaderOption = None,
 ) -> None:
@@ -141,7 +157,7 @@ def worklists_import(
     with session(context, store, keep=True, reader=reader) as work:
         if worklist is not None:
             work.cases.worklists.named(worklist)  # a wrong name ends here, before any image is read
-        done = work.import_csv(table, worklist, progress)
+        done = work.import_csv(table, worklist, progress, new_readers=new)
     progress.clear()
     for problem in done.problems:
         say(problem)

@@ -14,6 +14,7 @@ from pathview.compute.engine import JobFailed
 from pathview.errors import PathViewError
 from pathview.gui.case_state import CaseState
 from pathview.gui.dialogs.agreement import AgreementDialog
+from pathview.gui.dialogs.drift import DriftDialog
 from pathview.gui.growing import GrowingMap
 from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
@@ -99,6 +100,13 @@ class Desk(QObject):
             part.failed.connect(self.failed)
         self.agreement: AgreementDialog | None = None
         """Made when it is first asked for."""
+        self.drift: DriftDialog | None = None
+        """The same."""
+
+    @property
+    def handle(self) -> SessionHandle:
+        """The session, for windows beside this one."""
+        return self._handle
 
     @property
     def state(self) -> CaseState:
@@ -160,8 +168,18 @@ class Desk(QObject):
         self.agreement.raise_()
         self.agreement.activateWindow()
 
+    def show_drift(self, parent: QWidget) -> None:
+        """Open the window of drift, or bring it to the front."""
+        if self.drift is None:
+            self.drift = DriftDialog(self._handle, parent)
+        self.drift.show()
+        self.drift.raise_()
+        self.drift.activateWindow()
+
     def close(self) -> None:
         """Cancel what runs and end the threads; what the reader decided and drew is saved first."""
+        if self.drift is not None:
+            self.drift.end()
         if self.agreement is not None:
             self.agreement.end()
         self.reading.leave()
@@ -175,8 +193,13 @@ class Desk(QObject):
         """Open the session, and make the day's backup of the store."""
         known = self.reading.reader_known.emit
         self._store.submit(lambda *_: self._handle.get().reader, known, self.start_failed.emit)
-        self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self.models_ready.emit)
+        self.reload_models()
         self._submit(self._store, lambda *_: self._handle.get().cases.backup_if_due())
+
+    @Slot()
+    def reload_models(self) -> None:
+        """Read again which models there are."""
+        self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self.models_ready.emit)
 
     # a case
 

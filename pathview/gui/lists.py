@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from pathview.errors import UnconfirmedError
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.session_handle import SessionHandle
 from pathview.review.case import CaseRow, CaseState, Order
+from pathview.review.modes import MODE_NAMES, Mode
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.review.saved_views import SavedView
@@ -64,6 +66,8 @@ class Lists(QObject):
     said = Signal(str)
     """What was done, in a sentence."""
     failed = Signal(object)
+    unconfirmed = Signal(object, object)
+    """The :class:`pathview.errors.UnconfirmedError` of something that was not done, and what does it all the same."""
 
     def __init__(self, handle: SessionHandle, store: JobRunner, parent: QObject) -> None:
         """``store`` runs what reads and writes the database."""
@@ -108,41 +112,87 @@ class Lists(QObject):
 
         self._submit(work, done)
 
+    def ids(self, query: WorklistQuery, rows: Sequence[range], told: Callable[[list[int]], None]) -> None:
+        """Have ``told`` called with the cases of a query in stretches of rows."""
+
+        def work(session: Session) -> list[int]:
+            pages = (session.cases.worklists.page(query, session.reader, len(part), part.start) for part in rows)
+            return [row.id for page in pages for row in page]
+
+        self._submit(work, told)
+
+    def last_opened(self, query: WorklistQuery, told: Callable[[int | None], None]) -> None:
+        """Have ``told`` called with the case of a query that this reader opened last; None: it is not among them."""
+        self._submit(lambda session: session.cases.worklists.last_opened(query, session.reader), told)
+
     # changing
 
-    def change(self, work: Callable[[Worklists, str], object], said: Callable[[Any], str]) -> None:
-        """Change something; ``work`` gets the lists and who asks, ``said`` makes a sentence of what it gave back."""
+    def change(
+        self,
+        work: Callable[[Worklists, str], object],
+        said: Callable[[Any], str],
+        confirmed: Callable[[], None] | None = None,
+    ) -> None:
+        """Change something.
+
+        Args:
+            work: gets the lists and who asks.
+            said: makes a sentence of what it gave back.
+            confirmed: does it all the same where it is refused unless it is asked for explicitly.
+        """
 
         def done(result: Any) -> None:
             self.said.emit(said(result))
             self.changed.emit()
 
-        self._submit(lambda session: work(session.cases.worklists, session.reader), done)
+        def refused(error: Exception) -> None:
+            if confirmed is not None and isinstance(error, UnconfirmedError):
+                self.changed.emit()  # what the reader chose is shown as it still is
+                self.unconfirmed.emit(error, confirmed)
+            else:
+                self.failed.emit(error)
 
-    def assign(self, case_ids: Sequence[int], reader: str | None, to_me: bool = False) -> None:
-        """Say who is to read cases."""
+        self._store.submit(
+            lambda *_: work((session := self._handle.get()).cases.worklists, session.reader), done, refused
+        )
+
+    def assign(self, case_ids: Sequence[int], reader: str | None, to_me: bool = False, new: bool = False) -> None:
+        """Say who is to read cases; ``new``: a reader that the store does not know."""
 
         def work(lists: Worklists, actor: str) -> int:
-            return lists.assign(case_ids, actor if to_me else reader, actor)
+            return lists.assign(case_ids, actor if to_me else reader, actor, new)
 
         whom = "you" if to_me else reader or "anybody"
         self.change(work, lambda count: f"{_cases(count)} assigned to {whom}.")
 
-    def move(self, case_ids: Sequence[int], worklist: Worklist) -> None:
-        """Put cases into another list."""
+    def move(self, case_ids: Sequence[int], worklist: Worklist, unblind: bool = False) -> None:
+        """Put cases into another list; ``unblind``: see :meth:`pathview.review.worklists.Worklists.move`."""
         self.change(
-            lambda lists, actor: lists.move(case_ids, worklist.id, actor),
+            lambda lists, actor: lists.move(case_ids, worklist.id, actor, unblind),
             lambda count: f"{_cases(count)} moved to {worklist.name}.",
+            lambda: self.move(case_ids, worklist, unblind=True),
         )
 
-    def send_to_arbitration(self, worklist_id: int) -> None:
+    def set_mode(self, worklist_id: int, mode: Mode, unblind: bool = False) -> None:
+        """Have a list read in another mode; ``unblind``: see :meth:`pathview.review.worklists.Worklists.set_mode`."""
+        self.change(
+            lambda lists, actor: lists.set_mode(worklist_id, mode, actor, unblind),
+            lambda row: f"{row.name} is read so from now on: {MODE_NAMES[row.mode]}.",
+            lambda: self.set_mode(worklist_id, mode, unblind=True),
+        )
+
+    def send_to_arbitration(self, worklist_id: int, anyway: bool = False) -> None:
         """Move the cases on which readers differ into an arbitration list."""
 
         def said(result: tuple[Worklist | None, tuple[int, ...]]) -> str:
             target, cases = result
             return f"{_cases(len(cases))} moved to {target.name}." if target else "Readers agree on every case here."
 
-        self.change(lambda lists, actor: lists.send_to_arbitration(worklist_id, actor), said)
+        self.change(
+            lambda lists, actor: lists.send_to_arbitration(worklist_id, actor, anyway),
+            said,
+            lambda: self.send_to_arbitration(worklist_id, anyway=True),
+        )
 
     def save_view(self, name: str, query: WorklistQuery) -> None:
         """Keep a query under a name."""
@@ -183,4 +233,4 @@ def _listing(session: Session, wanted: Wanted, starts: Sequence[int]) -> Listing
 
 
 def _cases(count: int) -> str:
-    return f"{count} case{'' if count == 1 else 's'}"
+    return f"{count:,} case{'' if count == 1 else 's'}"

@@ -35,6 +35,7 @@ from pathview.gui.preferences import Preferences
 from pathview.gui.reading import Reading
 from pathview.gui.reading_flow import NO_PICTURE, ReadingFlow
 from pathview.gui.sitting import Sitting
+from pathview.gui.trainings import Trainings
 from pathview.gui.viewer.viewer import Viewer
 from pathview.gui.worklist_flow import WorklistFlow
 from pathview.review.case import DecisionValue
@@ -75,6 +76,7 @@ class MainWindow(QMainWindow):
         self.gallery = GalleryPanel(theme)
         self.confusion = ConfusionPanel()
         self.tiles = desk.review_tiles(self.gallery, self.confusion, self)
+        self.trainings = Trainings(desk.handle, settings, self.gallery, lambda: self.theme_name, self)
         self.reading = Reading(desk, self.viewer, self.study, preferences, self)
         self.flow = ReadingFlow(desk, self.decision, self.viewer.box, preferences, self)
         self.lists = WorklistFlow(desk.lists, self.worklist, preferences, self)
@@ -113,6 +115,7 @@ class MainWindow(QMainWindow):
         desk.state_changed.connect(self._show_state)
         self.lists.listed.connect(self._on_listed)
         self.lists.case_found.connect(self._open_found)
+        self.lists.called.connect(self._open_anew)
         desk.intake.added.connect(self._on_added)
         desk.intake.ended.connect(self.refresh)
         desk.said.connect(self.banner.say)
@@ -120,6 +123,8 @@ class MainWindow(QMainWindow):
             part.said.connect(self.banner.say)
         self.flow.replaying.began.connect(self.banner.say)
         self.flow.replaying.ended.connect(self.banner.hide)
+        self.flow.replaying.began.connect(lambda _: ai.hold("This is a replay; Esc goes back to the case."))
+        self.flow.replaying.ended.connect(lambda: ai.hold(""))
         self.sitting.renewed.connect(self._renew)
         self.sitting.ended.connect(self._fail)
         desk.reading.changed.connect(self._on_reading)
@@ -144,6 +149,8 @@ class MainWindow(QMainWindow):
         self.empty.open_recent.connect(self.opening.open_path)
         desk.room.settled.connect(self._prefetch)
         self.reading.said.connect(self.banner.say)
+        self.trainings.failed.connect(desk.failed)
+        self.trainings.models_changed.connect(desk.reload_models)
         self.tiles.went_to.connect(self.reading.go_to)
         self.reading.notices.connect(self._notice)
         self.preferences.changed.connect(self._on_preferences)
@@ -192,8 +199,12 @@ class MainWindow(QMainWindow):
         rows = self.worklist.model.rows
         if listing.empty:
             self.empty.show_recent(self.preferences.recent())
-        elif self.desk.case_id is None and rows and not self.desk.intake.adding and not self.sitting.asking:
-            self.worklist.choose(rows[0].id)
+        elif rows and self._is_free():
+            self.lists.resume(rows[0].id, self._is_free)
+
+    def _is_free(self) -> bool:
+        """Whether no case is on the desk, nor on its way."""
+        return self.desk.case_id is None and not self.desk.intake.adding and not self.sitting.asking
 
     @Slot()
     def _on_reading(self) -> None:
@@ -248,6 +259,13 @@ class MainWindow(QMainWindow):
         self._open_case(case_id)
 
     @Slot(int)
+    def _open_anew(self, case_id: int) -> None:
+        """A case that hangs already, of which other things are told now."""
+        self.desk.reading.leave()
+        self.desk.clear()
+        self._open_case(case_id)
+
+    @Slot(int)
     def _open_case(self, case_id: int) -> None:
         self.banner.hide()
         self.lists.current = case_id
@@ -270,7 +288,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def analyse_selection(self) -> None:
         """Analyse the cases that are selected."""
-        self.desk.analyse(self.worklist.selected_ids())
+        self.lists.with_selected(self.desk.analyse)
 
     @Slot(str)
     def _choose_model(self, name: str) -> None:
@@ -292,6 +310,8 @@ class MainWindow(QMainWindow):
         """Show the tiles to look at under the viewer."""
         self._frame.lower.setVisible(on)
         self.tiles.switch(on)
+        if on:
+            self.trainings.count_answers()
         if on:
             self.gallery.setFocus()
 
@@ -335,6 +355,7 @@ class MainWindow(QMainWindow):
         self.study.theme = theme
         self.decision.set_theme(theme)
         self.gallery.set_theme(theme)
+        self.trainings.set_theme(self.theme_name)
         self._show_state()
 
     @Slot()
@@ -351,6 +372,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the frame, end the threads and the children."""
         self._frame.keep(self.preferences.store)
+        self.annotating.close()
+        self.trainings.close()
         self.tiles.close()
         self.desk.close()
         super().closeEvent(event)

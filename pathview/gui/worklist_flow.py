@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QInputDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QWidget
 
+from pathview.errors import UnconfirmedError
 from pathview.gui.dialogs.worklists import WorklistsDialog
 from pathview.gui.lists import Lists
 from pathview.gui.panels.worklist import WorklistPanel
@@ -23,6 +24,13 @@ _FOR_CASES = ("assign_me", "assign", "assign_nobody", "move_cases", "analyse_sel
 """What the menu of the list offers."""
 
 
+_NEW_READER = "New reader..."
+_CLOSING = (
+    "Everything of the model and of all readers is then shown, and nothing is decided any more. The list can be opened "
+    "again, but what could be seen counts as seen."
+)
+
+
 class WorklistFlow(QObject):
     """Between the panel and the lists of the store."""
 
@@ -32,6 +40,8 @@ class WorklistFlow(QObject):
     """The :class:`pathview.gui.lists.Listing` that is shown now."""
     case_found = Signal(int)
     """The case beside the one that is read; it was not among the rows."""
+    called = Signal(int)
+    """The case that is open is the reader's to arbitrate now: there is more to be seen of it."""
 
     def __init__(self, lists: Lists, panel: WorklistPanel, preferences: Preferences, window: QWidget) -> None:
         """Connect them; :meth:`follow` is given the actions."""
@@ -51,6 +61,7 @@ class WorklistFlow(QObject):
         lists.found.connect(self.case_found)
         lists.changed.connect(self.refresh)
         lists.said.connect(self.said)
+        lists.unconfirmed.connect(self._confirm)
         self.current: int | None = None
         """The case that is open."""
 
@@ -87,6 +98,23 @@ class WorklistFlow(QObject):
         if self._panel.query is not None:
             self._lists.count(self._panel.query)
 
+    def resume(self, first: int, free: Callable[[], bool]) -> None:
+        """Go on with the case that the reader opened last, where the list has it; else begin with the ``first``.
+
+        ``free`` says whether there is still no case on the desk, nor on its way.
+        """
+
+        def told(last: int | None) -> None:
+            if not free():
+                return  # the reader, or what they brought, was quicker
+            if last is None:
+                self._panel.choose(first)
+            else:
+                self.case_found.emit(last)
+
+        if self.listing is not None:
+            self._lists.last_opened(self.listing.query, told)
+
     def show_list_of(self, worklist_id: int) -> None:
         """Show a case's list, where the one that is shown has not got the case."""
         if self._panel.filters.worklist_id not in (None, worklist_id):
@@ -100,41 +128,55 @@ class WorklistFlow(QObject):
 
     # what the reader does
 
-    def _selected(self) -> list[int]:
-        chosen = self._panel.selected_ids()
-        if not chosen:
+    def with_selected(self, then: Callable[[list[int]], None]) -> None:
+        """Have ``then`` called with all selected cases, also those whose rows were never read; not where none is."""
+        here, missing = self._panel.selected()
+        if not here and not missing:
             self.said.emit("Select cases in the worklist first.")
-        return chosen
+        elif missing and self._panel.query is not None:
+            self._lists.ids(self._panel.query, missing, lambda others: then([*dict.fromkeys((*here, *others))]))
+        else:
+            then(here)
 
     def assign_to_me(self) -> None:
         """The reader is to read the selected cases."""
-        if chosen := self._selected():
-            self._lists.assign(chosen, None, to_me=True)
+        self.with_selected(self._assign_to_me)
+
+    def _assign_to_me(self, chosen: Sequence[int]) -> None:
+        self._lists.assign(chosen, None, to_me=True)
+        for row in self._panel.model.rows:
+            if row.id == self.current and row.id in chosen and row.mode == "arbitration":
+                self.called.emit(row.id)
 
     def assign_to_nobody(self) -> None:
         """Anybody may read the selected cases."""
-        if chosen := self._selected():
-            self._lists.assign(chosen, None)
+        self.with_selected(lambda chosen: self._lists.assign(chosen, None))
 
     def ask_reader(self) -> None:
         """Ask who is to read the selected cases."""
-        if chosen := self._selected():
-            self._lists.names(lambda names: self._assign(chosen, names))
+        self.with_selected(lambda chosen: self._lists.names(lambda names: self._assign(chosen, names)))
 
     def _assign(self, chosen: Sequence[int], names: Sequence[str]) -> None:
-        words = f"Who is to read {len(chosen)} case{'s' if len(chosen) > 1 else ''}?"
-        name, taken = QInputDialog.getItem(self._window, "Assign", words, list(names), 0, True)
+        words = f"Who is to read {len(chosen):,} case{'s' if len(chosen) > 1 else ''}?"
+        name, taken = QInputDialog.getItem(self._window, "Assign", words, [*names, _NEW_READER], 0, False)
+        if not taken:
+            return
+        new = name == _NEW_READER
+        if new:
+            name, taken = QInputDialog.getText(self._window, "New reader", "Name of the new reader")
         if taken and name.strip():
-            self._lists.assign(chosen, name.strip())
+            self._lists.assign(chosen, name.strip(), new=new)
 
     def ask_list(self) -> None:
         """Ask into which list the selected cases are to come."""
-        chosen = self._selected()
+        self.with_selected(self._ask_list)
+
+    def _ask_list(self, chosen: Sequence[int]) -> None:
         lists = [each for each in (self.listing.lists if self.listing is not None else ()) if each.closed is None]
-        if not chosen or not lists:
+        if not lists:
             return
         names = [each.name for each in lists]
-        words = f"Into which list should {len(chosen)} case{'s' if len(chosen) > 1 else ''} come?"
+        words = f"Into which list should {len(chosen):,} case{'s' if len(chosen) > 1 else ''} come?"
         name, taken = QInputDialog.getItem(self._window, "Move", words, names, 0, False)
         if taken:
             self._lists.move(chosen, lists[names.index(name)])
@@ -153,10 +195,17 @@ class WorklistFlow(QObject):
             self.said.emit("Choose the list that is to be closed first.")
         elif shown.closed is not None:
             self.said.emit(f"The list {shown.name} is closed already.")
-        elif _sure(self._window, f"Close the list {shown.name}?"):
+        elif _sure(self._window, f"Close the list {shown.name}?", _CLOSING, "Close the list"):
             self._lists.change(
                 lambda lists, actor: lists.close(shown.id, actor), lambda closed: f"The list {closed.name} is closed."
             )
+
+    @Slot(object, object)
+    def _confirm(self, refused: UnconfirmedError, go_on: Callable[[], None]) -> None:
+        """Have the reader say that they mean it."""
+        over = QApplication.activeModalWidget() or self._window
+        if _sure(over, refused.fact, f"Nothing was changed yet. If you go on, {refused.then}", "Go on all the same"):
+            go_on()
 
     @Slot()
     def _save_view(self) -> None:
@@ -176,15 +225,12 @@ class WorklistFlow(QObject):
         dialog.open()
 
 
-def _sure(window: QWidget, question: str) -> bool:
+def _sure(window: QWidget, question: str, words: str, deed: str) -> bool:
     box = QMessageBox(window)
     box.setWindowTitle("PathView")
     box.setText(question)
-    box.setInformativeText(
-        "Everything of the model and of all readers is then shown, and nothing is decided any more. The list can be "
-        "opened again, but what was seen cannot be unseen."
-    )
-    yes = box.addButton("Close the list", QMessageBox.ButtonRole.AcceptRole)
-    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setInformativeText(words)
+    yes = box.addButton(deed, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
     box.exec()
     return box.clickedButton() is yes

@@ -21,11 +21,11 @@ from pathview import __version__
 from pathview.review.base import Sealed
 from pathview.review.head import Head
 from pathview.review.seals import canonical, moment
-from pathview.review.tables import AnswerTable, AuditTable, DecisionTable
+from pathview.review.tables import AnswerTable, AuditTable, DecisionTable, SilentTable
 
 BEGINNING = "0" * 64
 """What stands for the hash before the first row."""
-NAMED: Mapping[str, type[Sealed]] = {"decision": DecisionTable, "answer": AnswerTable}
+NAMED: Mapping[str, type[Sealed]] = {"decision": DecisionTable, "answer": AnswerTable, "silent": SilentTable}
 """Rows that are never changed; an audit row that names one by id holds its seal too."""
 _HEAD = "audit head"
 

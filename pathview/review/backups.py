@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pathview.errors import StoreError
+from pathview.errors import DamagedStoreError, StoreError
 from pathview.review import audit
 from pathview.review.database import Database, OlderStoreError
 from pathview.review.head import Head, sync_folder
@@ -71,6 +71,19 @@ class Restored:
         return {"restored": self.name, "aside": self.aside, **self.check.as_json()}
 
 
+@dataclass(frozen=True)
+class Holding:
+    """How much a store, or a backup of one, holds."""
+
+    cases: int
+    decisions: int
+
+    def __str__(self) -> str:
+        """For a sentence."""
+        words = ((self.cases, "case"), (self.decisions, "decision"))
+        return " and ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in words)
+
+
 def backup_if_due(database: Database) -> Path | None:
     """Make the day's backup; keep those of the last seven days that have one.
 
@@ -108,7 +121,7 @@ def backup_now(database: Database) -> Path:
     database.backup(target)
     if problems := check_backup(target):
         target.unlink()
-        raise StoreError(database.place.damaged(problems[0].rstrip(".")))
+        raise DamagedStoreError(database.place.damaged(problems[0].rstrip(".")))
     days = sorted({_day_of(path) for path in [*kept, target]})[-_KEPT:]
     for old in kept:
         if _day_of(old) not in days:
@@ -126,6 +139,32 @@ def backups_of(path: Path, check: bool = True) -> tuple[Backup, ...]:
     files = [*_daily(path), *path.parent.glob(f"{glob.escape(path.stem)}-before-*.sqlite")]
     found = [of_file(file, check) for file in files]
     return tuple(sorted(found, key=lambda backup: backup.made, reverse=True))
+
+
+def holding(path: Path) -> Holding | None:
+    """How much is in a store's file, read beside whoever has it; None: it is not there, or cannot be read."""
+    if not path.is_file():
+        return None
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        counted = "SELECT (SELECT count(*) FROM cases), (SELECT count(*) FROM decisions)"
+        return Holding(*connection.execute(counted).fetchone())
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
+    finally:
+        connection.close()
+
+
+def backup_named(path: Path, name: str) -> Backup:
+    """A backup of a store, unchecked.
+
+    Raises:
+        StoreError: there is no such backup.
+    """
+    backup = next((found for found in backups_of(path, check=False) if found.name == name), None)
+    if backup is None:
+        raise StoreError(f"There is no backup {name}; `pathview store backups` lists them.")
+    return backup
 
 
 def check_backup(path: Path) -> tuple[str, ...]:
@@ -156,9 +195,7 @@ def restore(path: Path, name: str, actor: str) -> Restored:
     Raises:
         StoreError: there is no such backup, it is not whole, or the store is in use or cannot be written.
     """
-    backup = next((found for found in backups_of(path, check=False) if found.name == name), None)
-    if backup is None:
-        raise StoreError(f"There is no backup {name}; `pathview store backups` lists them.")
+    backup = backup_named(path, name)
     if check_backup(backup.path):
         raise StoreError(f"The backup {name} is not whole, so nothing was restored; take another one.")
     place = SqliteFile(path, reader=actor)

@@ -153,6 +153,8 @@ class CaseRow:
     """The reader who is to read it; None: anybody."""
     ran: bool = False
     """Whether any of its images was analysed, or could not be; it may be told where the result is hidden."""
+    was_open: bool = False
+    """Whether any reader may have seen what is known of it, before it came to a list that hides the model."""
     hidden: str = ""
     """Why the model's result is not shown, in a sentence; empty where it is."""
 

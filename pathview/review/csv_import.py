@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from pathview.errors import DataError, PathViewError
+from pathview.csv_cells import plain_cell
+from pathview.errors import DataError, PathViewError, UnconfirmedError
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
 from pathview.review.intake import Intake
@@ -57,6 +58,7 @@ def import_csv(
     worklist: str | None = None,
     progress: ProgressSink = no_progress,
     cancel: CancelToken | None = None,
+    new_readers: bool = False,
 ) -> Imported:
     """Put the images of a table into the store, line by line; what was done before it is cancelled stays.
 
@@ -70,6 +72,7 @@ def import_csv(
         worklist: name of the list for lines that name none; None: that of their kind.
         progress: is told each line.
         cancel: asked before each line.
+        new_readers: make those that the store does not know; else their lines are left out, as they may be mistyped.
 
     Raises:
         Cancelled: what was taken until then is saved.
@@ -83,7 +86,7 @@ def import_csv(
         checkpoint(cancel or never())
         progress(Progress(index, len(lines), "importing"))
         home = line["worklist"] or worklist
-        told = line.problem or _refusal(line, path.parent, home, store)
+        told = line.problem or _refusal(line, path.parent, home, store, "" if new_readers else reader)
         if told:
             problems.append(f"Line {line.number} is left out: {told}")
             left_out += 1
@@ -96,8 +99,8 @@ def import_csv(
     return Imported(tuple(dict.fromkeys(case_ids)), len(lines), left_out, tuple(problems))
 
 
-def _refusal(line: _Line, folder: Path, home: str | None, store: Store) -> str:
-    """Why nothing is taken of a line, in a sentence; empty: it can be."""
+def _refusal(line: _Line, folder: Path, home: str | None, store: Store, actor: str) -> str:
+    """Why nothing is taken of a line, in a sentence; empty: it can be. ``actor`` empty: readers may be new."""
     from pathview.review.readers import checked_name
     from pathview.review.truths import TRUTHS
 
@@ -113,7 +116,9 @@ def _refusal(line: _Line, folder: Path, home: str | None, store: Store) -> str:
         return "a truth and its source come together: pathology, follow-up and for how long, a data set."
     try:
         if line["assigned_to"]:
-            checked_name(line["assigned_to"])
+            name = checked_name(line["assigned_to"])
+            if actor not in ("", name):
+                store.readers.require(name)
         if home is not None and store.worklists.named(home).closed is not None:
             return f"the worklist {home} is closed."
     except PathViewError as error:
@@ -126,9 +131,12 @@ def _complete(line: _Line, home: str | None, case_ids: Sequence[int], store: Sto
     if not case_ids:
         return
     if home is not None:
-        store.worklists.move(case_ids, store.worklists.named(home).id, reader)
+        try:
+            store.worklists.move(case_ids, store.worklists.named(home).id, reader)
+        except UnconfirmedError as error:
+            yield f"it stays in its list. {error.fact}"
     if line["assigned_to"]:
-        store.worklists.assign(case_ids, line["assigned_to"], reader)
+        store.worklists.assign(case_ids, line["assigned_to"], reader, new=True)
     if line["title"] and len(case_ids) > 1:
         yield f"its path holds {len(case_ids)} cases, so its title was not given to any."
     elif line["title"]:
@@ -168,7 +176,7 @@ def _lines(table: Iterator[list[str]], names: Sequence[str]) -> Iterator[_Line]:
     while True:
         number = table.line_num + 2  # type: ignore[attr-defined]
         try:
-            cells = [cell.strip() for cell in next(table)]
+            cells = [plain_cell(cell.strip()) for cell in next(table)]
         except StopIteration:
             return
         except csv.Error:

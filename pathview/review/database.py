@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from pathview.errors import StoreError
+from pathview.errors import DamagedStoreError, StoreError
 from pathview.review import audit
 from pathview.review.base import SealedSession
 from pathview.review.head import Head
@@ -149,7 +149,8 @@ class Database:
             last = audit.last_row(session)
             there = session.scalar(select(AuditTable.hash).where(AuditTable.id == kept.number)) if kept else None
         if kept is not None and there != kept.hash:
-            raise StoreError(self.place.damaged(f"its audit trail no longer holds row {kept.number}, the last written"))
+            cut = f"its audit trail no longer holds row {kept.number}, the last written"
+            raise DamagedStoreError(self.place.damaged(cut))
         if kept is None and last is not None and not migrated:
             with self.transaction() as session:
                 audit.record(session, PROGRAM, "head_missing", None, {})
@@ -197,11 +198,11 @@ class Database:
         try:
             yield
         except DamagedError as error:
-            raise StoreError(self.place.damaged(str(error))) from error
+            raise DamagedStoreError(self.place.damaged(str(error))) from error
         except UnicodeDecodeError as error:  # SQLite's own words about damage may hold the damage
-            raise StoreError(self.place.damaged("")) from error
+            raise DamagedStoreError(self.place.damaged("")) from error
         except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(self.place.told(error)) from error
+            raise self.place.told(error) from error
 
 
 def place_of(place: Path | str, writable: bool = True, reader: str = "") -> Place:

@@ -14,10 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pathview.errors import ReadingError
-from pathview.review import audit, drafts, readers
+from pathview.review import audit, drafts, exposure, readers
 from pathview.review.case import DecisionValue
 from pathview.review.forms import SIMPLE, Form
-from pathview.review.modes import Stage, next_stage
+from pathview.review.listed import is_called
+from pathview.review.modes import Sight, Stage, next_stage
 from pathview.review.reading import Assessment, reading_row, sight_for
 from pathview.review.reading_tables import ReadingTable
 from pathview.review.summarising import refresh, standing_of
@@ -66,6 +67,8 @@ def assess(
     """
     home = require_open(case)
     reading = begun(session, case.id, reader)
+    if home.mode == "arbitration" and not (sight := sight_of_case(case, home, reading)).model:
+        raise ReadingError(sight.hidden)
     stage = next_stage(home.mode, reading_row(reading).past_first)
     if assessment.stage not in (None, stage):
         raise ReadingError(
@@ -131,10 +134,16 @@ def begun(session: Session, case_id: int, reader: str) -> ReadingTable:
     found = reading_of(session, case_id, reader)
     if found is None:
         readers.know(session, reader)
-        found = ReadingTable(case_id=case_id, reader=reader, opened=datetime.now(UTC), seconds=0.0)
+        seen = exposure.seen_since(session, case_id)
+        found = ReadingTable(case_id=case_id, reader=reader, opened=datetime.now(UTC), revealed=seen, seconds=0.0)
         session.add(found)
         session.flush()
     return found
+
+
+def sight_of_case(case: CaseTable, home: Worklist, reading: ReadingTable) -> Sight:
+    """What a reader who has begun a case may see of it."""
+    return sight_for(home, reading_row(reading), is_called(reading.reader, case.assigned_to, case.seen))
 
 
 def reading_of(session: Session, case_id: int, reader: str) -> ReadingTable | None:
@@ -219,6 +228,14 @@ def _against_first(first: DecisionTable, assessment: Assessment, form: Form | No
     return now
 
 
+def _others_seen(session: Session, case: CaseTable, reading: ReadingTable) -> bool:
+    """Whether a reader may have seen others' assessments where everybody could, before they locked their own."""
+    since = exposure.seen_since(session, case.id)
+    if since is None or (reading.locked is not None and reading.locked < since):
+        return False
+    return any(row.reader != reading.reader and row.created <= since for row in case.decisions)
+
+
 def _of(row: DecisionTable) -> _Judgement:
     return _Judgement(cast("DecisionValue", row.value), row.form, row.answers)
 
@@ -230,7 +247,7 @@ def _said(value: DecisionValue | None) -> str:
 def _made_on(session: Session, case: CaseTable, home: Worklist, reading: ReadingTable) -> dict[str, Any]:
     """What the store knows of what an assessment was made on: images, and the results if they were shown."""
     now = reading_row(reading)
-    sight = sight_for(home, now)
+    sight = sight_of_case(case, home, reading)
     results = [image.results[-1] for image in case.images if image.results] if sight.model else []
     decided_before = any(row.reader == reading.reader and row.stage != "first" for row in case.decisions)
     return {
@@ -238,6 +255,8 @@ def _made_on(session: Session, case: CaseTable, home: Worklist, reading: Reading
         "results": [result.id for result in results],
         "weights": {str(result.id): result.provenance.get("weights_sha256") for result in results},
         "model_shown": sight.model,
-        "others_shown": sight.others or (home.mode != "blind" and decided_before),
+        "others_shown": sight.others
+        or (home.mode != "blind" and decided_before)
+        or _others_seen(session, case, reading),
         "unblinded": now.unblinded and home.mode in ("second_read", "blind"),
     }

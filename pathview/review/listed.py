@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, event, select
+from sqlalchemy import ColumnElement, event, or_, select
 from sqlalchemy.orm import Session
 
 from pathview.review.base import SealedSession
-from pathview.review.reading_tables import ReadingTable
+from pathview.review.reading_tables import EVERYBODY, ReadingTable
 from pathview.review.tables import CaseTable
 
 OPENED, LOCKED, DECIDED = 1, 2, 3
@@ -36,6 +36,29 @@ def seen_by(readings: Iterable[tuple[str, int]]) -> str:
 def is_at(reader: str, step: int) -> ColumnElement[bool]:
     """Whether a reader has come so far with a case, and no further."""
     return CaseTable.seen.like(f"%|{_token(reader, step)}%")
+
+
+def steps_in(seen: str) -> dict[str, int]:
+    """How far which reader is, out of what :func:`seen_by` made; without what may have been seen by everybody."""
+    pairs = (token.split(".") for token in seen.split("|") if token)
+    found = {bytes.fromhex(name).decode(): int(step) for name, step in pairs}
+    found.pop(EVERYBODY, None)
+    return found
+
+
+def was_open(seen: str) -> bool:
+    """Whether any reader may have seen the model's result of a case, see :mod:`pathview.review.exposure`."""
+    return f"|{_token(EVERYBODY, OPENED)}" in seen
+
+
+def is_called(reader: str, assigned_to: str | None, seen: str) -> bool:
+    """Whether a case is a reader's to arbitrate, or nothing of it can be hidden from them any more."""
+    return assigned_to == reader or was_open(seen)
+
+
+def was_called(reader: str) -> ColumnElement[bool]:
+    """As :func:`is_called`, in the terms of the database."""
+    return or_(CaseTable.assigned_to == reader, is_at(EVERYBODY, OPENED))
 
 
 def step_of(reading: ReadingTable) -> int:

@@ -29,6 +29,12 @@ class Version:
     """Of the audit trail."""
     sha256: str | None
     """Of the form, as the trail has it; None where it has none (several marks were added at once)."""
+    number: int | None = None
+    """Of the audit row; None where several marks were added at once."""
+
+    def came_before(self, entry: AuditTable) -> bool:
+        """Whether the mark had this form when an audit row was written; the sequence counts, where there is one."""
+        return self.since <= entry.created if self.number is None else self.number < entry.id
 
     @property
     def genuine(self) -> bool:
@@ -71,7 +77,7 @@ def versions_of(
     form = now
     for entry in reversed(entries):
         shown = None if entry.action == "remove_mark" else form
-        found.append(Version(shown, entry.actor, entry.created, entry.action, entry.detail.get("sha256")))
+        found.append(Version(shown, entry.actor, entry.created, entry.action, entry.detail.get("sha256"), entry.id))
         if "before" in entry.detail:
             form = unpacked(entry.detail["before"])
         elif entry.action == "move_mark":  # as stores of earlier versions have it

@@ -7,7 +7,7 @@ told, and the digest of what it left, so that a table changed by other hands is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -21,6 +21,7 @@ from pathview.results.annotation_history import Change, Step
 from pathview.review import audit
 from pathview.review.database import Database
 from pathview.review.mark_trail import Version, packed, versions_of
+from pathview.review.seals import DamagedError
 from pathview.review.tables import AuditTable, ImageTable, LabelTable, MarkTable
 
 _AT_ONCE = 500
@@ -160,20 +161,39 @@ class Marks:
             detail = {"what": "annotations", "image": image_id, "format": form, "marks": count}
             audit.record(session, reader, "export", _case_of(session, image_id), detail)
 
-    def history_of(self, mark_id: str) -> tuple[Version, ...]:
-        """Every form that a mark had, the oldest first, rebuilt from the audit trail.
-
-        Raises:
-            StoreError: there is no such mark.
-        """
+    def trails(self, case_id: int) -> Mapping[str, tuple[Version, ...]]:
+        """Every form that each mark of a case had, the oldest first, rebuilt from the audit trail; by id."""
         with self._db.reading() as session:
-            row = session.scalar(select(MarkTable).where(MarkTable.uuid == mark_id))
-            if row is None:
-                raise StoreError(f"There is no measurement {mark_id} in the store.")
-            case_id = _case_of(session, row.image_id)
-            trail = select(AuditTable).where(AuditTable.case_id == case_id).order_by(AuditTable.id)
-            entries = [entry for entry in session.scalars(trail) if entry.detail.get("mark") == mark_id]
-            return versions_of(_mark(row), row.removed is not None, row.reader, row.created, entries)
+            return {row.uuid: versions for row, versions in _trails(session, case_id)}
+
+
+def marks_at(session: Session, case_id: int, entry: AuditTable) -> dict[int, tuple[StoredMark, ...]]:
+    """The marks of a case as they were when an audit row was written, by the id of their image.
+
+    Raises:
+        DamagedError: a form is not the one that the trail speaks of.
+    """
+    found: dict[int, list[StoredMark]] = {}
+    for row, versions in _trails(session, case_id):
+        last = next((one for one in reversed(versions) if one.came_before(entry)), None)
+        if last is None or last.mark is None:
+            continue
+        if not last.genuine:
+            raise DamagedError(f"an earlier form of the annotation {row.uuid}")
+        stored = StoredMark(last.mark, row.image_id, row.reader, row.created, last.since)
+        found.setdefault(row.image_id, []).append(stored)
+    return {image_id: tuple(marks) for image_id, marks in found.items()}
+
+
+def _trails(session: Session, case_id: int) -> Iterator[tuple[MarkTable, tuple[Version, ...]]]:
+    entries: dict[str, list[AuditTable]] = {}
+    for entry in session.scalars(select(AuditTable).where(AuditTable.case_id == case_id).order_by(AuditTable.id)):
+        if "mark" in entry.detail:
+            entries.setdefault(entry.detail["mark"], []).append(entry)
+    there = select(MarkTable).join(ImageTable, ImageTable.id == MarkTable.image_id).where(ImageTable.case_id == case_id)
+    for row in session.scalars(there.order_by(MarkTable.id)):
+        own = entries.get(row.uuid, ())
+        yield row, versions_of(_mark(row), row.removed is not None, row.reader, row.created, own)
 
 
 def _add(session: Session, image_id: int, mark: Mark, reader: str, about: Mapping[str, Any]) -> MarkTable:

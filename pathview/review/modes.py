@@ -27,6 +27,10 @@ MODE_WORDS: dict[Mode, str] = {
     "arbitration": "Arbitration: two readers side by side",
 }
 UNTIL_LOCKED = "The model's result is hidden until you lock your first assessment."
+UNTIL_CALLED = (
+    "You have not read this case: nothing of the model or of its readers is shown until it is assigned to you to "
+    "arbitrate."
+)
 NEVER_SHOWN = "The model's result is not shown in this list; it is read blind."
 
 
@@ -42,7 +46,7 @@ class Sight:
     """Why the model is not shown, in a sentence; empty where it is."""
 
 
-def sight_of(mode: Mode, locked: bool, decided: bool, closed: bool) -> Sight:
+def sight_of(mode: Mode, locked: bool, decided: bool, closed: bool, called: bool = False) -> Sight:
     """What a reader may see.
 
     Args:
@@ -50,9 +54,13 @@ def sight_of(mode: Mode, locked: bool, decided: bool, closed: bool) -> Sight:
         locked: whether this reader has locked a first assessment of the case.
         decided: whether a final decision of this reader stands.
         closed: whether the worklist's reading has ended.
+        called: whether the case is this reader's to arbitrate, or anybody may have seen it before.
     """
-    if closed or mode in ("assisted", "arbitration"):
+    if closed or mode == "assisted":
         return Sight(model=True, others=True)
+    if mode == "arbitration":
+        known = locked or decided or called
+        return Sight(model=known, others=known, hidden="" if known else UNTIL_CALLED)
     if mode == "blind":
         return Sight(model=False, others=False, hidden=NEVER_SHOWN)
     return Sight(model=locked, others=decided, hidden="" if locked else UNTIL_LOCKED)

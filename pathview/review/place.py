@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from pathview.errors import StoreError
 from pathview.review.head import HeadFile
 from pathview.review.seals import DamagedError
 
@@ -44,8 +45,8 @@ class Place(Protocol):
     def schema(self, connection: Connection) -> list[str]:
         """Tables, indexes and triggers as they are defined, in a stable order."""
 
-    def told(self, error: Exception) -> str:
-        """An error of the database as a sentence."""
+    def told(self, error: Exception) -> StoreError:
+        """An error of the database with its sentence."""
 
     def damaged(self, what: str) -> str:
         """The sentence about a store that is not as it was written."""

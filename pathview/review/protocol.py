@@ -22,6 +22,7 @@ from pathview.review.answered import Answer, LabelledImage
 from pathview.review.case import CaseDetail, CaseRow, DecisionRow
 from pathview.review.deciding import begun, reading_of
 from pathview.review.forms import SIMPLE, Form, Forms, find_forms
+from pathview.review.listed import is_called
 from pathview.review.marks import StoredMark
 from pathview.review.modes import Sight
 from pathview.review.reading import Assessment, OpenedReading, Reading, reading_row, sight_for, stage_for
@@ -101,7 +102,8 @@ class ReadingProtocol:
         seen = []
         for row in found:
             reading = readings.get(row.id)
-            sight = sight_for(homes[row.worklist_id], reading)
+            called = row.assigned_to == self.reader or row.was_open
+            sight = sight_for(homes[row.worklist_id], reading, called)
             sight = veil.together(sight, beside) if beside is not None else sight
             seen.append(veil.veiled_row(row, reading, sight))
         return seen
@@ -194,7 +196,7 @@ class ReadingProtocol:
             case = existing_case(session, case_id)
             row = begun(session, case_id, self.reader)
             home = worklist_row(case.worklist)
-            sight = sight_for(home, reading_row(row))
+            sight = deciding.sight_of_case(case, home, row)
             if sight.model:
                 row.revealed = row.revealed or datetime.now(UTC)
             stage = stage_for(home, reading_row(row))
@@ -254,7 +256,7 @@ class ReadingProtocol:
         with self._db.transaction() as session:
             case = existing_case(session, case_id)
             row = begun(session, case_id, self.reader)
-            if not sight_for(worklist_row(case.worklist), reading_row(row)).model:
+            if not deciding.sight_of_case(case, worklist_row(case.worklist), row).model:
                 deciding.reveal(session, row, why)
 
     def save_draft(self, case_id: int, content: Mapping[str, Any]) -> None:
@@ -296,11 +298,12 @@ class ReadingProtocol:
     def _sight(self, session: Session, case: CaseTable) -> tuple[Reading | None, Sight]:
         row = reading_of(session, case.id, self.reader)
         reading = reading_row(row) if row is not None else None
-        return reading, sight_for(worklist_row(case.worklist), reading)
+        called = is_called(self.reader, case.assigned_to, case.seen)
+        return reading, sight_for(worklist_row(case.worklist), reading, called)
 
     def _opened(self, session: Session, case: CaseTable, row: ReadingTable) -> OpenedReading:
         home, reading = worklist_row(case.worklist), reading_row(row)
-        sight = sight_for(home, reading)
+        sight = deciding.sight_of_case(case, home, row)
         form, problems = self._form(home)
         seen = self._veiled(case, reading, sight)
         draft = drafts.of(session, case.id, self.reader)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pathview.errors import StoreError
 from pathview.review import audit
 from pathview.review.database import Database
 from pathview.review.reading_tables import ReaderTable
@@ -45,6 +46,11 @@ class Readers:
         with self._db.transaction() as session:
             return _reader(know(session, name, actor))
 
+    def require(self, name: str) -> None:
+        """See :func:`require_known`."""
+        with self._db.reading() as session:
+            require_known(session, checked_name(name))
+
 
 def know(session: Session, name: str, actor: str | None = None) -> ReaderTable:
     """The row of a reader, made where there is none; ``actor`` None: they come themselves, to what is told anyway."""
@@ -56,6 +62,16 @@ def know(session: Session, name: str, actor: str | None = None) -> ReaderTable:
         if actor is not None:
             audit.record(session, actor, "add_reader", None, {"reader": name})
     return row
+
+
+def require_known(session: Session, name: str) -> None:
+    """Refuse a name that may be mistyped.
+
+    Raises:
+        StoreError: the store knows no such reader.
+    """
+    if session.scalar(select(ReaderTable.id).where(ReaderTable.name == name)) is None:
+        raise StoreError(f"The store knows no reader {name!r}; choose one that it knows, or say that they are new.")
 
 
 def checked_name(name: str) -> str:

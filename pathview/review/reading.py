@@ -110,11 +110,17 @@ def reading_row(row: ReadingTable) -> Reading:
     )
 
 
-def sight_for(home: Worklist, reading: Reading | None) -> Sight:
-    """What a reader may see of a case of a list; ``reading`` None: they have never opened it."""
+def sight_for(home: Worklist, reading: Reading | None, called: bool) -> Sight:
+    """What a reader may see of a case of a list.
+
+    Args:
+        home: the list.
+        reading: this reader's; None: they have never opened the case.
+        called: whether it is theirs to arbitrate, see :func:`pathview.review.listed.is_called`.
+    """
     locked = reading is not None and reading.past_first
     decided = reading is not None and reading.decided is not None
-    return sight_of(home.mode, locked, decided, home.closed is not None)
+    return sight_of(home.mode, locked, decided, home.closed is not None, called)
 
 
 def stage_for(home: Worklist, reading: Reading) -> Stage | None:

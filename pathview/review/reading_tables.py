@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pathview.review.base import Sealed, UtcDateTime
 
+EVERYBODY = ""
+"""No reader's name: a reading of everybody says since when any reader may have seen the model's result of a case."""
+
 
 class ReaderTable(Sealed):
     """A person who reads; known by name alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from pathview.review import rows
 from pathview.review.case import DecisionRow, ImageRow
+from pathview.review.marks import StoredMark, marks_at
 from pathview.review.modes import Sight
-from pathview.review.tables import CaseTable, DecisionTable, ResultTable
+from pathview.review.tables import AuditTable, CaseTable, DecisionTable, ResultTable
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Replay:
     """Its ``context`` is what the window and the store noted down."""
     images: tuple[ImageRow, ...]
     """Of the case as it was then, each with the result that was shown, not with its newest one."""
+    marks: Mapping[int, tuple[StoredMark, ...]] = field(default_factory=dict)
+    """What was drawn on the images by then and could be seen, by the id of the image."""
 
     @property
     def image(self) -> ImageRow | None:
@@ -77,6 +80,17 @@ def replayed(session: Session, row: DecisionTable, sight: Sight) -> Replay:
     }
     there = decision.context.get("images")
     images = [rows.image_row(image) for image in case.images if there is None or str(image.id) in there]
+    marks = _marks(session, row, sight.others and bool(decision.context.get("others_shown", True)))
     if not sight.model:
         decision = replace(decision, context={})
-    return Replay(decision, tuple(replace(image, result=results.get(image.id)) for image in images))
+    return Replay(decision, tuple(replace(image, result=results.get(image.id)) for image in images), marks)
+
+
+def _marks(session: Session, row: DecisionTable, others: bool) -> dict[int, tuple[StoredMark, ...]]:
+    """The marks of a case when a decision was made; ``others``: not only those of who decided."""
+    trail = select(AuditTable).where(AuditTable.case_id == row.case_id).order_by(AuditTable.id)
+    entry = next((entry for entry in session.scalars(trail) if entry.detail.get("decision") == row.id), None)
+    if entry is None:
+        return {}
+    found = marks_at(session, row.case_id, entry)
+    return {key: tuple(one for one in marks if others or one.reader == row.reader) for key, marks in found.items()}

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from pathview.geometry import GridPlace
 from pathview.results.result import AnalysisResult, NotAnalysed, ScoreMap
 from pathview.review.case import CaseRow, DecisionRow, ImageRow, ResultRow
+from pathview.review.listed import was_open
 from pathview.review.tables import CaseTable, DecisionTable, ImageTable, MapTable, ResultTable
 
 PROBABILITY = ""
@@ -39,6 +40,7 @@ def case_row(case: CaseTable, images: int) -> CaseRow:
         mode=cast("Any", case.worklist.mode),
         assigned_to=case.assigned_to,
         ran=case.label is not None,
+        was_open=was_open(case.seen),
     )
 
 

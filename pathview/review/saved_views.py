@@ -21,7 +21,8 @@ class SavedView:
     """A query under a name."""
 
     name: str
-    query: WorklistQuery
+    query: WorklistQuery | None
+    """None: it is damaged."""
 
 
 class SavedViews:
@@ -32,14 +33,19 @@ class SavedViews:
         self._db = database
 
     def of(self, reader: str) -> tuple[SavedView, ...]:
-        """A reader's views by name.
-
-        Raises:
-            StoreError: one of them cannot be used.
-        """
-        own = select(SavedViewTable).where(SavedViewTable.reader == reader).order_by(SavedViewTable.name)
+        """A reader's views by name; one that is damaged does not hide the others."""
+        names = select(SavedViewTable.name).where(SavedViewTable.reader == reader).order_by(SavedViewTable.name)
         with self._db.reading() as session:
-            return tuple(SavedView(row.name, WorklistQuery.from_json(row.query)) for row in session.scalars(own))
+            found = session.scalars(names).all()
+        return tuple(SavedView(name, self._query(name, reader)) for name in found)
+
+    def _query(self, name: str, reader: str) -> WorklistQuery | None:
+        try:
+            with self._db.reading() as session:
+                row = _view(session, name, reader)
+                return WorklistQuery.from_json(row.query) if row is not None else None
+        except StoreError:
+            return None
 
     def save(self, name: str, query: WorklistQuery, reader: str) -> SavedView:
         """Keep a query; one of this name takes its place.

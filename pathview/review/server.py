@@ -85,8 +85,11 @@ class PostgresServer:
         )
         return [repr(tuple(row)) for query in (columns, triggers) for row in connection.execute(text(query))]
 
-    def told(self, error: Exception) -> str:
-        """An error of the database as a sentence."""
+    def told(self, error: Exception) -> StoreError:
+        """An error of the database with its sentence."""
+        return StoreError(self._sentence(error))
+
+    def _sentence(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)
         state, words = getattr(cause, "sqlstate", None), str(cause).lower()
         if state == _DISK_FULL:

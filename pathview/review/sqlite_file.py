@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
-from pathview.errors import StoreError
+from pathview.errors import DamagedStoreError, StoreError
 from pathview.review.head import HeadFile
 from pathview.review.place import whole_json
 from pathview.settings import login_name
@@ -100,7 +100,7 @@ class SqliteFile:
                 with connection.begin():
                     yield connection
                     if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
-                        raise StoreError(self.damaged("a row refers to one that is not there"))
+                        raise DamagedStoreError(self.damaged("a row refers to one that is not there"))
             finally:
                 driver.execute("PRAGMA foreign_keys = ON")
 
@@ -135,9 +135,14 @@ class SqliteFile:
         made = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
         return [repr(tuple(row)) for row in connection.execute(text(made))]
 
-    def told(self, error: Exception) -> str:
-        """An error of the database as a sentence."""
+    def told(self, error: Exception) -> StoreError:
+        """An error of the database with its sentence."""
         reason = str(getattr(error, "orig", error)).lower()
+        if any(words in reason for words in ("malformed", "not a database", "no such", "could not decode", "corrupt")):
+            return DamagedStoreError(self.damaged(""))
+        return StoreError(self._sentence(reason))
+
+    def _sentence(self, reason: str) -> str:
         if "full" in reason:
             return f"The disk is full: nothing was written to {self.name}. Free some space and do it again."
         if any(words in reason for words in ("readonly", "read-only", "unable to open")):
@@ -147,8 +152,6 @@ class SqliteFile:
             return f"The case store {self.name} is busy; try again in a moment."
         if "disk i/o" in reason:
             return f"The disk failed to read or write {self.name}; nothing was written. Check the disk."
-        if any(words in reason for words in ("malformed", "not a database", "no such", "could not decode", "corrupt")):
-            return self.damaged("")
         return f"The case store {self.name} refused a change; nothing was written."
 
     def damaged(self, what: str) -> str:

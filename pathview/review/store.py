@@ -22,6 +22,7 @@ from pathview.review.marks import Marks
 from pathview.review.readers import Readers
 from pathview.review.reading import Assessment
 from pathview.review.rows import PROBABILITY
+from pathview.review.silent import SilentResults
 from pathview.review.study_records import Studies
 from pathview.review.summarising import refresh
 from pathview.review.tables import CaseTable, ImageTable, MapTable
@@ -47,6 +48,8 @@ class Store:
         """What marks may be called."""
         self.answers = Answers(database)
         """What readers said of tiles."""
+        self.silent = SilentResults(database)
+        """What models in silent mode said."""
         self.studies = Studies(database)
         """Assessments, results and truths side by side."""
         self.worklists = Worklists(database)

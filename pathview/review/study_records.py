@@ -21,6 +21,7 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never
 from pathview.review import audit
 from pathview.review.case import CaseLabel, DecisionValue, ImageRow, ResultRow, summary, worry
 from pathview.review.database import Database
+from pathview.review.listed import LOCKED, is_called, steps_in
 from pathview.review.modes import Mode, Stage, sight_of
 from pathview.review.reading_tables import TruthTable, WorklistTable
 from pathview.review.seals import require_whole
@@ -33,7 +34,7 @@ _CHUNK = 500
 RULE = (
     "Of a list that hides the model, only the asking reader's own assessments and times are told, and nothing of the "
     "model, of other readers or of the truth, until the list is closed or, in a second read, this reader has decided "
-    "every case of it."
+    "every case of it; of arbitration, has read or is to arbitrate every case of it."
 )
 """The rule as the screen and the files state it: counts with and without one case would tell that case."""
 
@@ -176,7 +177,10 @@ class Studies:
         with self._db.reading() as session:
             lists, ids = _chosen(session, worklists)
             by_list = {one.id: one for one in lists}
-            columns = (CaseTable.id, CaseTable.title, CaseTable.patient_key, CaseTable.worklist_id)
+            columns = (
+                CaseTable.id, CaseTable.title, CaseTable.patient_key, CaseTable.worklist_id, CaseTable.assigned_to,
+                CaseTable.seen,
+            )  # fmt: skip
             statement = select(*columns).where(CaseTable.id.in_(ids)).order_by(CaseTable.id)
             cases = cast("Sequence[Row[Any]]", session.execute(statement).all())
 
@@ -278,22 +282,33 @@ def _sealed(
     asker: str, lists: Sequence[Worklist], cases: Sequence[Row[Any]], decisions: Mapping[int, Sequence[_Decided]]
 ) -> dict[int, str]:
     """The lists of which the asking reader may know their own part alone, and why."""
+    courts = {one.id for one in lists if one.mode == "arbitration"}
     unfinished = {
         case.worklist_id
         for case in cases
-        if not any((one.assessed.reader, one.assessed.stage) == (asker, "final") for one in decisions.get(case.id, ()))
+        if not (_read_by(asker, case) if case.worklist_id in courts else _decided_by(asker, decisions.get(case.id, ())))
     }
     sealed = {}
     for one in lists:
         done = one.id not in unfinished
         sight = sight_of(one.mode, locked=done, decided=done, closed=one.closed is not None)
         if not (sight.model and sight.others):
-            until = "it is closed" if one.mode == "blind" else f"it is closed or {asker} has decided every case of it"
+            verb = "has read, or is to arbitrate," if one.mode == "arbitration" else "has decided"
+            until = "it is closed" if one.mode == "blind" else f"it is closed or {asker} {verb} every case of it"
             sealed[one.id] = (
                 f"The list {one.name} hides the model: until {until}, only {asker}'s own assessments and times are "
                 "told of it, and nothing of the model, of other readers or of the truth."
             )
     return sealed
+
+
+def _decided_by(reader: str, said: Sequence[_Decided]) -> bool:
+    return any((one.assessed.reader, one.assessed.stage) == (reader, "final") for one in said)
+
+
+def _read_by(reader: str, case: Row[Any]) -> bool:
+    """Whether a reader may see a case of a list of arbitration."""
+    return steps_in(case.seen).get(reader, 0) >= LOCKED or is_called(reader, case.assigned_to, case.seen)
 
 
 def _truths(session: Session, ids: Select[Any]) -> dict[int, tuple[str, str]]:

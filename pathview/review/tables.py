@@ -132,6 +132,27 @@ class ResultTable(Sealed):
     maps: Mapped[list[MapTable]] = relationship(order_by="MapTable.id")
 
 
+class SilentTable(Sealed):
+    """What a model in silent mode said of an image; never changed, and in no list, file or sum of a reader's."""
+
+    __tablename__ = "silent_results"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
+    beside: Mapped[int | None] = mapped_column(ForeignKey("results.id"))
+    """What the present model said of the image at the same time."""
+    model: Mapped[str] = mapped_column(String(80), index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    weights_sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(Text)
+    score: Mapped[float | None] = mapped_column(Float)
+    lower: Mapped[float | None] = mapped_column(Float)
+    upper: Mapped[float | None] = mapped_column(Float)
+    label: Mapped[str | None] = mapped_column(String(20))
+    seconds: Mapped[float | None] = mapped_column(Float)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class MapTable(Sealed):
     """A probability or heat map of a result, apart so that lists never load it."""
 

@@ -12,6 +12,7 @@ from typing import Literal, cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pathview.csv_cells import plain_cell
 from pathview.errors import DataError, PathViewError, StoreError
 from pathview.review import audit
 from pathview.review.database import Database
@@ -105,7 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
             if not {"value", "source"} <= set(names) or not set(_WHICH) & set(names):
                 raise DataError(f"{path.name} needs the columns value, source, and one of {', '.join(_WHICH)}.")
             for row in table:
-                yield table.line_num, row
+                yield table.line_num, {key: plain_cell(cell or "") for key, cell in row.items() if key}
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}.") from error
     except (UnicodeDecodeError, csv.Error) as error:

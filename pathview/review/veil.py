@@ -21,8 +21,8 @@ _ALWAYS_TOLD = frozenset(
     | {"stage", "mode", "form", "note_length", "why", "before_lock", "model_shown"}
 )
 """Of an audit row's detail, what says nothing of the model or of what a reader judged."""
-_OWN = frozenset(("kind", "points", "from", "to"))
-"""What a reader drew themselves."""
+_OWN = frozenset(("kind", "gesture", "before", "from", "to"))
+"""What a reader drew or changed themselves, and what it was before."""
 
 
 @dataclass(frozen=True)

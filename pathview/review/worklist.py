@@ -33,7 +33,7 @@ class Worklist:
 
     @property
     def hides_model(self) -> bool:
-        """Whether there may be cases whose results the reader may not see yet."""
+        """Whether there may be cases whose results the reader may not see yet; else all is shown to everybody."""
         return not sight_of(self.mode, locked=False, decided=False, closed=self.closed is not None).model
 
 
@@ -46,15 +46,28 @@ def home_of(session: Session, kind: str, name: str | None = None) -> WorklistTab
     """The list that a new case of a kind comes to, or the one of a name.
 
     Raises:
-        StoreError: there is no list of that name.
+        StoreError: there is no list of that name, or none that is not closed.
     """
     if name is not None:
         named = session.scalar(select(WorklistTable).where(WorklistTable.name == name))
         if named is None:
             raise StoreError(f"There is no worklist {name!r}; `pathview worklists list` names them.")
+        require_open(named)
         return named
     found = session.scalars(select(WorklistTable).where(WorklistTable.kind.in_([kind, ""]))).all()
-    return max(found, key=lambda row: row.kind == kind)
+    home = max(found, key=lambda row: row.kind == kind)
+    require_open(home)
+    return home
+
+
+def require_open(row: WorklistTable) -> None:
+    """Refuse what a closed list takes no more.
+
+    Raises:
+        StoreError: the list is closed.
+    """
+    if row.closed is not None:
+        raise StoreError(f"The worklist {row.name} is closed; choose another one, or open it again first.")
 
 
 def plain_name(name: str, of: str) -> str:

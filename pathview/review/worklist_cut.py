@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from pathview.review.case import CaseState
-from pathview.review.listed import DECIDED, LOCKED, OPENED, is_at
+from pathview.review.listed import DECIDED, LOCKED, OPENED, is_at, was_called
 from pathview.review.tables import CaseTable
 from pathview.review.worklist import Worklist
 from pathview.review.worklist_query import WorklistQuery
@@ -110,7 +110,9 @@ class States:
         """``worklists``: all there are, since what other readers decided is told in some and not in others."""
         self.reader = reader
         own = is_at(reader, DECIDED)
-        told = _of([w.id for w in worklists if w.closed or w.mode in ("assisted", "arbitration")])
+        told = _of([w.id for w in worklists if w.closed or w.mode == "assisted"])
+        in_court = _of([w.id for w in worklists if not w.closed and w.mode == "arbitration"])
+        told = or_(told, and_(in_court, or_(own, is_at(reader, LOCKED), was_called(reader))))
         told_after = _of([w.id for w in worklists if not w.closed and w.mode == "second_read"])
         self._in_turn: dict[CaseState, Condition] = {
             "arbitration": and_(CaseTable.state == "arbitration", or_(told, and_(told_after, own))),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
 from pathview.errors import StoreError
 from pathview.review.case import CaseRow, CaseState, Order
 from pathview.review.database import Database
+from pathview.review.listed import OPENED, is_at, was_open
 from pathview.review.reading import Reading, reading_row, sight_for
-from pathview.review.reading_tables import ReadingTable, WorklistTable
-from pathview.review.tables import CaseTable, ImageTable
+from pathview.review.reading_tables import EVERYBODY, ReadingTable, WorklistTable
+from pathview.review.tables import AuditTable, CaseTable, ImageTable
 from pathview.review.veil import BY_MODEL, veiled_row
 from pathview.review.worklist import Worklist, worklist_row
 from pathview.review.worklist_cut import Condition, States, cut, filters, neighbour, runs
@@ -22,7 +23,7 @@ from pathview.review.worklist_query import ORDERS, Counts, WorklistQuery
 _CASE = (
     CaseTable.id, CaseTable.title, CaseTable.kind, CaseTable.state, CaseTable.label, CaseTable.score,
     CaseTable.position, CaseTable.flags, CaseTable.decision, CaseTable.created, CaseTable.study_date,
-    CaseTable.worklist_id, CaseTable.assigned_to,
+    CaseTable.worklist_id, CaseTable.assigned_to, CaseTable.seen,
 )  # fmt: skip
 _READING = (
     ReadingTable.case_id, ReadingTable.reader, ReadingTable.opened, ReadingTable.locked, ReadingTable.revealed,
@@ -83,6 +84,18 @@ class WorklistPages:
         if not rows:
             raise StoreError(f"There is no case {case_id} in the store.")
         return rows[0]
+
+    def last_opened(self, query: WorklistQuery, reader: str) -> int | None:
+        """The case that a reader opened last, if a query finds it.
+
+        Raises:
+            StoreError: see :meth:`page`.
+        """
+        opened = (AuditTable.actor == reader, AuditTable.action == "open")
+        with self._db.reading() as session:
+            _, found = _conditions(session, query, reader, _lists(session))
+            last = session.scalar(select(AuditTable.case_id).where(*opened).order_by(AuditTable.id.desc()).limit(1))
+            return session.scalar(select(CaseTable.id).where(CaseTable.id == last, *found))
 
     def counts(self, query: WorklistQuery, reader: str) -> Counts:
         """How many cases a query finds, and how many of each state there are.
@@ -161,13 +174,20 @@ def _conditions(
 
 def _hiding(session: Session, lists: Sequence[Worklist], worklist_id: int | None) -> Worklist | None:
     """A list that hides the model: the one that is asked for, or of all cases one that has any."""
-    hiding = [each for each in lists if each.hides_model and worklist_id in (None, each.id)]
+    asked = [each for each in lists if each.hides_model and worklist_id in (None, each.id)]
+    hiding = [each for each in asked if each.mode != "arbitration" or _veils_any(session, each)]
     if worklist_id is not None:
         return next(iter(hiding), None)
     filled = (
         each for each in hiding if session.scalar(select(CaseTable.id).where(CaseTable.worklist_id == each.id).limit(1))
     )
     return next(filled, None)
+
+
+def _veils_any(session: Session, court: Worklist) -> bool:
+    """Whether a list of arbitration has any case that not everybody may have seen before."""
+    veiled = select(CaseTable.id).where(CaseTable.worklist_id == court.id, not_(is_at(EVERYBODY, OPENED)))
+    return session.scalar(veiled.limit(1)) is not None
 
 
 def stored_rows(session: Session, ids: Sequence[int], lists: Sequence[Worklist] = ()) -> list[CaseRow]:
@@ -180,7 +200,9 @@ def stored_rows(session: Session, ids: Sequence[int], lists: Sequence[Worklist] 
         images = dict(session.execute(counted).all())
         for case in session.execute(select(*_CASE).where(CaseTable.id.in_(some))):
             mode, ran = modes[case.worklist_id], case.label is not None
-            found[case.id] = CaseRow(**case._mapping, images=images.get(case.id, 0), mode=mode, ran=ran)
+            told = {key: value for key, value in case._mapping.items() if key != "seen"}
+            was = was_open(case.seen)
+            found[case.id] = CaseRow(**told, images=images.get(case.id, 0), mode=mode, ran=ran, was_open=was)
     return [found[each] for each in ids if each in found]
 
 
@@ -199,5 +221,6 @@ def _rows(session: Session, ids: Sequence[int], reader: str, lists: Sequence[Wor
     seen = []
     for row in stored_rows(session, ids, lists):
         reading = readings.get(row.id)
-        seen.append(veiled_row(row, reading, sight_for(homes[row.worklist_id], reading)))
+        sight = sight_for(homes[row.worklist_id], reading, row.assigned_to == reader or row.was_open)
+        seen.append(veiled_row(row, reading, sight))
     return seen

@@ -336,7 +336,11 @@ def test_that_two_readers_stand_side_by_side_and_a_third_decides(qtbot, reading,
     idle(qtbot, second)
     second.close()
     third = reading_window("Dr Arbiter")
-    third.desk.open_case(1)
+    third.worklist.choose(1)
+    idle(qtbot, third)
+    assert third.desk.reading.now.detail.decisions == ()
+    assert "until it is assigned to you" in third.desk.reading.hidden
+    third.lists.assign_to_me()
     idle(qtbot, third)
     words = [label.text() for label in third.decision.sides.findChildren(type(third.decision._state))]
     assert {"Dr Test", "Dr Other", "5", "1", "left", "none"} <= set(words)

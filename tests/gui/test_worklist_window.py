@@ -229,3 +229,113 @@ def test_that_the_list_that_was_shown_is_shown_again(qtbot, listed, reading_wind
     listed.close()
     later = reading_window()
     assert later.worklist.filters.lists.currentText().startswith("Tissue")
+
+
+def test_that_a_mistyped_name_makes_no_reader(qtbot, listed, monkeypatch) -> None:
+    store_of(listed).readers.add("Dr Other", "x")
+    offered: list[tuple[list[str], bool]] = []
+
+    def choose(_parent, _title, _words, names, _row, editable) -> tuple[str, bool]:
+        offered.append((list(names), editable))
+        return "New reader...", True
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Dr New", True))
+    listed.worklist.choose(1)
+    idle(qtbot, listed)
+    listed.actions_by_id["assign"].trigger()
+    idle(qtbot, listed)
+    ((names, editable),) = offered
+    assert "Dr Other" in names
+    assert not editable
+    assert store_of(listed).worklists.row(1, "x").assigned_to == "Dr New"
+    listed.desk.lists.assign([1], "Dr Tpyo")
+    idle(qtbot, listed)
+    assert listed.banner.text.startswith("The store knows no reader 'Dr Tpyo'")
+
+
+def test_that_all_that_is_selected_is_meant_also_where_its_rows_are_not_here(qtbot, listed) -> None:
+    panel = listed.worklist
+    total = panel.model.total
+    panel.model._rows = {0: panel.model._rows[0]}
+    panel.list.selectAll()
+    here, missing = panel.selected()
+    assert (len(here), missing) == (1, [range(1, total)])
+    listed.actions_by_id["assign_me"].trigger()
+    idle(qtbot, listed)
+    assert listed.banner.text == f"{total} cases assigned to you."
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, yes: bool) -> list[str]:
+    """Answer all questions in one way; what was asked."""
+    asked: list[str] = []
+    monkeypatch.setattr(QMessageBox, "exec", lambda self: asked.append(f"{self.text()} {self.informativeText()}"))
+    monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: self.buttons()[0] if yes else self.buttons()[1])
+    return asked
+
+
+def test_that_a_case_that_is_read_is_moved_to_where_all_is_shown_only_once_confirmed(
+    qtbot, listed, monkeypatch
+) -> None:
+    """The first mammogram was opened, and its first read is not locked."""
+    store = store_of(listed)
+    tissue = store.worklists.named("Tissue")
+    listed.worklist.choose(1)
+    idle(qtbot, listed)
+    keep_result(listed, listed.desk.state.images[0].title)
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("Tissue", True))
+    asked = answer(monkeypatch, yes=False)
+    listed.actions_by_id["move_cases"].trigger()
+    idle(qtbot, listed)
+    assert "1 reader (Dr Test) has not locked an assessment of 1 case" in asked[0]
+    assert "count as unblinded" in asked[0]
+    assert store.worklists.row(1, "Dr Test").worklist_id != tissue.id
+    answer(monkeypatch, yes=True)
+    listed.actions_by_id["move_cases"].trigger()
+    idle(qtbot, listed)
+    assert store.worklists.row(1, "Dr Test").worklist_id == tissue.id
+    store.worklists.move([1], store.worklists.named("Mammograms").id, "chief")
+    assert store.decide(1, "negative", "", "Dr Test").context["unblinded"] is True
+
+
+def test_that_a_mode_that_shows_what_is_being_read_is_asked_about_and_the_old_one_stands_meanwhile(
+    qtbot, listed, monkeypatch
+) -> None:
+    listed.worklist.choose(1)
+    idle(qtbot, listed)
+    keep_result(listed, listed.desk.state.images[0].title)
+    asked = answer(monkeypatch, yes=False)
+    listed.actions_by_id["worklists"].trigger()
+    idle(qtbot, listed)
+    dialog = listed.findChild(WorklistsDialog)
+    dialog.names.setCurrentRow(next(n for n, each in enumerate(dialog._listing.lists) if each.name == "Mammograms"))
+    dialog.modes.button(1).click()
+    idle(qtbot, listed)
+    assert len(asked) == 1
+    assert (store_of(listed).worklists.named("Mammograms").mode, dialog.modes.checkedId()) == ("second_read", 0)
+    answer(monkeypatch, yes=True)
+    dialog.modes.button(1).click()
+    idle(qtbot, listed)
+    assert store_of(listed).worklists.named("Mammograms").mode == "assisted"
+    dialog.close()
+
+
+def test_that_a_window_goes_on_with_the_case_that_was_read_last(qtbot, listed, reading_window) -> None:
+    first, last = sorted(row.id for row in listed.worklist.model.rows if row.kind == "mammogram")
+    for case_id in (last, first):
+        listed.worklist.choose(case_id)
+        idle(qtbot, listed)
+    listed.close()
+    again = reading_window()
+    idle(qtbot, again)
+    assert (again.desk.case_id, again.lists.current) == (first, first)
+    again.worklist.choose(last)
+    idle(qtbot, again)
+    again.close()
+    again = reading_window()
+    idle(qtbot, again)
+    assert again.desk.case_id == last
+    again.close()
+    other = reading_window("Dr Other")
+    idle(qtbot, other)
+    assert other.desk.case_id == other.worklist.model.rows[0].id

@@ -74,8 +74,13 @@ def _image(session: Any, case_id: int, number: int) -> None:
         image_id=image.id, result_id=result.id, x=1, y=2, width=3, height=4, value="positive", reader="Dr A",
         created=NOW, probability=0.75, weights_sha256="w" * 64, place_count=2,
     )  # fmt: skip
-    session.add(answer)
+    silent = tables.SilentTable(
+        image_id=image.id, beside=result.id, model="tiny", version=2, weights_sha256="s" * 64, status="analysed",
+        score=0.25 + number, lower=0.4, upper=0.6, label="negative", seconds=0.5, created=NOW,
+    )  # fmt: skip
+    session.add_all([answer, silent])
     session.flush()
+    audit.record(session, "Dr A", "analyse_silently", case_id, {"silent": silent.id, "image": image.id})
     audit.record(session, "Dr A", "answer", case_id, {"answer": answer.id, "image": image.id})
 
 

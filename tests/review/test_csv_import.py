@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pathview.compute.engine import LocalEngine
-from pathview.errors import DataError
+from pathview.errors import DataError, StoreError
 from pathview.jobs import Cancelled, Progress
 from pathview.review.store import Store
 from pathview.review.worklist_query import WorklistQuery
@@ -55,7 +55,7 @@ def test_that_each_column_comes_to_the_case(work: Session, store: Store, folder:
         'sub/b.png,,,"Second, with a comma",,',
         f'"{folder / "c ü.png"}",Samples,,,NEGATIVE,"two years, followed"',
     )
-    done = work.import_csv(path, "Tissue")
+    done = work.import_csv(path, "Tissue", new_readers=True)
     assert (done.lines, done.left_out, done.problems, len(done.case_ids)) == (3, 0, (), 3)
     assert rows(store) == {
         "First": ("Study", "Dr A"),
@@ -161,7 +161,29 @@ def test_that_what_was_taken_before_it_was_cancelled_stays(work: Session, store:
 
 
 def test_that_a_folder_of_several_cases_keeps_their_own_titles(work: Session, store: Store, folder: Path) -> None:
-    done = work.import_csv(table(folder, "path,title,assigned_to", "sub,One,Dr A", ".,Several,Dr B"))
+    done = work.import_csv(table(folder, "path,title,assigned_to", "sub,One,Dr A", ".,Several,Dr B"), new_readers=True)
     assert rows(store)["One"][1] == "Dr B"
     assert len(rows(store)) == 4
     assert any("holds 4 cases, so its title was not given to any" in each for each in done.problems)
+
+
+def test_that_a_reader_who_is_not_known_may_be_mistyped(work: Session, store: Store, folder: Path) -> None:
+    store.readers.add("Dr A", "chief")
+    done = work.import_csv(table(folder, "path,assigned_to", "a.png,Dr A", "sub/b.png,Dr Aa"))
+    assert (done.left_out, len(done.case_ids)) == (1, 1)
+    assert done.problems[0].startswith("Line 3 is left out: The store knows no reader 'Dr Aa'")
+    assert [reader.name for reader in store.readers.all() if reader.name.startswith("Dr A")] == ["Dr A"]
+
+
+def test_that_cells_that_were_marked_as_text_are_read_as_they_were(work: Session, store: Store, folder: Path) -> None:
+    work.import_csv(table(folder, "path,title", "a.png,'=1+2", "sub/b.png,'plain"))
+    assert set(rows(store)) == {"=1+2", "'plain"}
+
+
+def test_that_nothing_is_added_to_a_closed_list_and_it_is_said_at_once(
+    work: Session, store: Store, folder: Path
+) -> None:
+    store.worklists.close(store.worklists.named("Samples").id, "chief")
+    with pytest.raises(StoreError, match="The worklist Samples is closed; choose another one"):
+        work.add([folder / "a.png"], worklist="Samples")
+    assert rows(store) == {}

@@ -109,7 +109,7 @@ def test_that_every_form_of_a_mark_is_rebuilt_from_the_trail(marks: Marks, image
         marks.change(forms[-1], f"r{number}")
     marks.remove(RULER.id, "r")
     marks.restore(RULER.id, "r")
-    versions = marks.history_of(RULER.id)
+    versions = marks.trails(1)[RULER.id]
     assert [version.mark for version in versions] == [*forms, None, forms[-1]]
     assert [version.reader for version in versions[:3]] == ["r", "r1", "r2"]
     assert all(version.genuine for version in versions)
@@ -127,7 +127,7 @@ def test_that_a_renamed_label_leaves_the_history_genuine(marks: Marks, images: l
     marks.add(images[0], replace(RULER, label="mass"), "r")
     marks.change(replace(RULER, label="mass", points=((0, 0), (1, 1))), "r")
     Labels(database).rename("mass", "tumor mass", "r")
-    assert all(version.genuine for version in marks.history_of(RULER.id))
+    assert all(version.genuine for version in marks.trails(1)[RULER.id])
 
 
 def test_that_many_marks_come_in_one_piece_under_one_audit_row(marks: Marks, images: list[int], audits) -> None:
@@ -137,7 +137,7 @@ def test_that_many_marks_come_in_one_piece_under_one_audit_row(marks: Marks, ima
     (row,) = audits()
     assert row[:3] == ("add_marks", "Dr A", 1)
     assert json.loads(row[3])["marks"] == 1200
-    (version,) = marks.history_of(many[7].id)
+    (version,) = marks.trails(1)[many[7].id]
     assert (version.mark, version.reader, version.action) == (many[7], "Dr A", "add_marks")
 
 
@@ -200,7 +200,7 @@ def test_that_each_gesture_and_its_undo_are_kept(marks: Marks, images: list[int]
         *("undo remove", "undo split", "undo rectangle"),
         *("redo rectangle", "redo split", "redo remove"),
     ]
-    assert all(version.genuine for version in marks.history_of(box.id))
+    assert all(version.genuine for version in marks.trails(1)[box.id])
 
 
 def test_that_a_step_that_cannot_be_kept_whole_is_not_kept(marks: Marks, images: list[int], audits) -> None:

@@ -162,6 +162,10 @@ def test_that_two_readers_who_differ_are_arbitrated(store: Store, ada: ReadingPr
     assert store.case(case_id).case.state == "arbitration"
     assert ada.case(case_id).case.state == bea.case(case_id).case.state == "arbitration"
     set_mode(store, "arbitration")
+    assert chief.open(case_id).detail.decisions == ()
+    with pytest.raises(ReadingError, match="until it is assigned to you to arbitrate"):
+        chief.assess(case_id, Assessment(value="positive"))
+    store.worklists.assign([case_id], "Chief", "Chief")
     opened = chief.open(case_id)
     assert opened.stage == "arbitration"
     assert [(row.reader, row.value) for row in opened.detail.decisions if row.stage == "final"] == [

@@ -15,14 +15,14 @@ import sqlalchemy
 from sqlalchemy import select
 
 from pathview.errors import StoreError
-from pathview.review import deciding
+from pathview.review import deciding, exposure
 from pathview.review.base import SealedSession
 from pathview.review.case import CaseRow, NewImage
 from pathview.review.database import Database
-from pathview.review.listed import DECIDED, seen_by, words_of
+from pathview.review.listed import DECIDED, seen_by, steps_in, was_open, words_of
 from pathview.review.protocol import ReadingProtocol
 from pathview.review.reading import Assessment
-from pathview.review.reading_tables import ReadingTable
+from pathview.review.reading_tables import EVERYBODY, ReadingTable
 from pathview.review.rows import analysed
 from pathview.review.store import Store
 from pathview.review.summarising import refresh
@@ -67,13 +67,14 @@ def filled(store: Store) -> Store:
     with store.database.transaction() as session:
         for number in range(40):
             mode = rng.choice(tuple(homes))
+            read_in = "second_read" if mode == "arbitration" else mode
             case = CaseTable(
                 key=f"file {number}",
                 title=f"Case {rng.randrange(1000):03}",
                 kind=rng.choice(["other", "histology"]),
                 patient_key=f"patient{number % 7}",
                 study_date=rng.choice([None, "2023-05-01", "2024-01-05", "2025-11-30"]),
-                worklist_id=homes[mode],
+                worklist_id=homes[read_in],
                 assigned_to=rng.choice([*READERS, None]),
                 created=datetime.now(UTC),
                 images=[ImageTable(place=0, path=f"/data/{number}.png", info={"kind": "other", "size": [4, 4]})],
@@ -89,6 +90,9 @@ def filled(store: Store) -> Store:
                         deciding.begun(session, case.id, reader)
                     else:
                         deciding.assess(session, case, reader, Assessment(value=value))
+            case.worklist_id = homes[mode]
+            if number % 4 == 0:
+                exposure.count_as_seen(session, [case], "tests", "tests")
     return store
 
 
@@ -178,7 +182,7 @@ def test_that_a_list_that_hides_the_model_is_not_sorted_or_filtered_by_it(filled
 def test_that_the_order_by_the_model_comes_back_when_no_list_with_cases_hides_it(filled: Store) -> None:
     lists = filled.worklists
     assert lists.orders(lists.named("Shown").id) == ORDERS
-    for name in ("First without", "Study"):
+    for name in ("First without", "Study", "Third opinion"):
         lists.close(lists.named(name).id, "tests")
     assert lists.named("Mammograms").hides_model  # but there is no case in it
     assert lists.orders(None) == ORDERS
@@ -338,13 +342,15 @@ def test_that_cases_move_together_or_not_at_all(store: Store, rows: Audit) -> No
 def test_that_cases_are_assigned_together_or_not_at_all(store: Store, rows: Audit) -> None:
     lists = store.worklists
     ids = [add(store, number, "Other images") for number in range(3)]
-    assert lists.assign(ids, " Dr  A ", "chief") == 3
+    with pytest.raises(StoreError, match="knows no reader 'Dr A'; choose one that it knows"):
+        lists.assign(ids, "Dr A", "chief")
+    assert lists.assign(ids, " Dr  A ", "chief", new=True) == 3
     assert lists.assign(ids[:2], "Dr A", "chief") == 0
     assert lists.assign(ids[2:], None, "chief") == 1
     with pytest.raises(StoreError, match="name of a reader"):
         lists.assign(ids, " ", "chief")
     with pytest.raises(StoreError, match="no case 99"):
-        lists.assign([ids[0], 99], "Dr B", "chief")
+        lists.assign([ids[0], 99], "Dr A", "chief")
     assert [lists.row(each, "r").assigned_to for each in ids] == ["Dr A", "Dr A", None]
     assert [reader.name for reader in store.readers.all()] == ["Dr A"]
     assert len(rows("SELECT id FROM audit WHERE action = 'assign'")) == 4
@@ -362,7 +368,7 @@ def test_that_a_change_that_breaks_off_leaves_neither_case_nor_audit_row(
     sqlalchemy.event.listen(SealedSession, "after_flush", fail)
     try:
         with pytest.raises(StoreError):
-            store.worklists.assign(ids, "Dr A", "chief")
+            store.worklists.assign(ids, "Dr A", "chief", new=True)
     finally:
         sqlalchemy.event.remove(SealedSession, "after_flush", fail)
     assert rows("SELECT count(*) FROM audit") == before
@@ -376,7 +382,7 @@ def test_that_cases_on_which_readers_differ_go_to_arbitration(store: Store, say)
     for case_id, values in ((same, "pp"), (differing, "pn"), (once, "p")):
         for reader, value in zip(("Dr A", "Dr B"), values, strict=False):
             say(reader, case_id, {"p": "positive", "n": "negative"}[value])
-    lists.assign([differing], "Dr A", "chief")
+    lists.assign([differing], "Dr A", "chief", new=True)
     assert (
         lists.page(WorklistQuery(state="arbitration"), "Dr A") == []
     )  # read blind: not told before the list is closed
@@ -389,7 +395,11 @@ def test_that_cases_on_which_readers_differ_go_to_arbitration(store: Store, say)
         (differing,),
     )
     (row,) = lists.page(WorklistQuery(target.id), "Dr C")
-    assert (row.id, row.state, row.mode, row.assigned_to) == (differing, "arbitration", "arbitration", None)
+    assert (row.id, row.state, row.mode, row.assigned_to) == (differing, "new", "arbitration", None)
+    assert lists.counts(WorklistQuery(target.id, state="arbitration"), "Dr C").total == 0
+    lists.assign([differing], "Dr C", "chief", new=True)
+    (row,) = lists.page(WorklistQuery(target.id, state="arbitration"), "Dr C")
+    assert (row.id, row.state, row.assigned_to) == (differing, "arbitration", "Dr C")
     assert {each.id for each in lists.page(WorklistQuery(home.id), "Dr C")} == {same, once, none}
     say("Dr C", differing, "negative")
     assert {lists.row(differing, reader).state for reader in ("Dr A", "Dr B", "Dr C")} == {"decided"}
@@ -427,7 +437,9 @@ def test_that_the_store_is_whole_after_all_that(filled: Store) -> None:
     assert verify_store(filled.database).ok
     with filled.database.reading() as session:
         for case in session.scalars(select(CaseTable)):
-            own = session.scalars(select(ReadingTable.reader).where(ReadingTable.case_id == case.id))
+            own = session.scalars(select(ReadingTable.reader).where(ReadingTable.case_id == case.id)).all()
+            assert steps_in(case.seen).keys() == set(own) - {EVERYBODY}
+            assert was_open(case.seen) is (EVERYBODY in own)
             assert {bytes.fromhex(token.split(".")[0]).decode() for token in case.seen.split("|") if token} == set(own)
             assert case.words.splitlines()[0] == case.title.casefold()
 
@@ -444,6 +456,19 @@ def test_that_lists_know_the_cases_of_an_older_store(empty_place: Path | str) ->
         assert case.seen == seen_by([("Dr A", DECIDED)])
         assert case.words == words_of(case.title, case.patient_key, case.study_date)
     database.close()
+
+
+def test_that_a_damaged_view_does_not_hide_the_others(store: Store, database: Database) -> None:
+    views = store.worklists.views
+    for name in ("A", "B", "C"):
+        views.save(name, WorklistQuery(search=name), "Dr A")
+    with database.transaction() as session:
+        session.connection().exec_driver_sql("UPDATE saved_views SET query = '{\"search\": \"X\"}' WHERE name = 'B'")
+    assert [(view.name, view.query and view.query.search) for view in views.of("Dr A")] == [
+        ("A", "A"),
+        ("B", None),
+        ("C", "C"),
+    ]
 
 
 def test_that_views_are_kept_for_each_reader(store: Store, database: Database) -> None:

@@ -223,10 +223,7 @@ class WorklistsDialog(QDialog):
     def _set_mode(self, number: int) -> None:
         chosen, mode = self.chosen, MODES[number]
         if chosen is not None and mode != chosen.mode:
-            self._lists.change(
-                lambda lists, actor: lists.set_mode(chosen.id, mode, actor),
-                lambda row: f"{row.name} is read so from now on: {MODE_NAMES[row.mode]}.",
-            )
+            self._lists.set_mode(chosen.id, mode)
 
     @Slot()
     def _reopen(self) -> None:
