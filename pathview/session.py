@@ -25,6 +25,8 @@ from pathview.review.reading import Assessment
 from pathview.review.veil import ResultHidden
 from pathview.settings import Settings, login_name
 from pathview.training.answering import Answering
+from pathview.training.promoting import Promoting
+from pathview.training.silent_running import SilentRuns
 
 if TYPE_CHECKING:
     from pathview.review.protocol import ReadingProtocol
@@ -74,10 +76,18 @@ class Session:
     """Opens images; apart from ``engine`` in the window, so that looking never waits for an analysis."""
     store: Store | None = None
     reader: str = field(default_factory=login_name)
+    trainer: Engine | None = None
+    """Looks through training data, and trains; apart from ``engine`` in the window, so that no analysis waits for it.
+    None: ``engine`` does."""
 
     def __post_init__(self) -> None:
         """Nothing grows yet."""
         self._growing = GrowingMaps(self.settings.slides_dir)
+
+    @property
+    def training_engine(self) -> Engine:
+        """What looks through training data, and trains."""
+        return self.trainer or self.engine
 
     @property
     def catalogue(self) -> Catalogue:
@@ -132,15 +142,7 @@ class Session:
             model = self.model_for(path, options, cancel)
             name = model.name
             folder = require_weights(model)
-            request = AnalysisRequest(
-                folder.absolute(),
-                options.threshold,
-                options.explain,
-                options.frame,
-                options.mpp_um,
-                options.stride,
-                options.resume,
-            )
+            request = replace(_request(options), model_folder=folder.absolute())
             outcome: Outcome = self.engine.run(
                 analyse_path, path, request, self.settings, progress=progress, cancel=cancel
             )
@@ -162,21 +164,32 @@ class Session:
     ) -> Outcome | ResultHidden:
         """Analyse one image, and keep image and outcome where this session has a store.
 
-        What the reading protocol hides from this reader is not given back, unless ``reveal`` asks for it; then that
-        stands in the audit trail, and the reading counts as unblinded. ``worklist``: see :meth:`add`.
+        What the reading protocol hides from this reader, in this store or else in their own, is not given back, unless
+        ``reveal`` asks for it; then that stands in the audit trail, and the reading counts as unblinded.
+        ``worklist``: see :meth:`add`.
         """
         if self.store is None:
-            return self.analyse_path(path, options, progress)
+            return self._told_outside(path, self.analyse_path(path, options, progress), reveal)
         added = self.add([path], worklist=worklist)
         images = [image for case_id in added.case_ids for image in self.store.case(case_id).images]
         image = next((image for image in reversed(images) if image.path == path.absolute()), None)
         if image is None:
             return NotAnalysed(added.problems[-1], options.recipe or "")
         outcome = self.analyse_image(image, options, progress, None)
+        self._silent_runs.run(image, outcome, _request(options, image), progress, None)
         if not reveal:
             return self.protocol.outcome(image.case_id, outcome)
         self.protocol.reveal(image.case_id, "asked for with the analysis")
         return outcome
+
+    def _told_outside(self, path: Path, outcome: Outcome, reveal: bool) -> Outcome | ResultHidden:
+        """What may be told of an analysis without a store, see :class:`pathview.review.own_store.OwnStore`."""
+        place = self.settings.store_place
+        if isinstance(place, Path) and not place.exists():
+            return outcome
+        from pathview.review.own_store import OwnStore  # a short command starts without the store's libraries
+
+        return OwnStore(self.settings, self.reader).told(path, outcome, reveal)
 
     def model_folder(self, name: str) -> Path:
         """The folder of a model's weights, by name or path.
@@ -221,9 +234,10 @@ class Session:
         worklist: str | None = None,
         progress: ProgressSink = no_progress,
         cancel: CancelToken | None = None,
+        new_readers: bool = False,
     ) -> Imported:
         """Put the images of a table into the store, see :func:`pathview.review.csv_import.import_csv`."""
-        return import_csv(path, self.cases, self.info, self.reader, worklist, progress, cancel)
+        return import_csv(path, self.cases, self.info, self.reader, worklist, progress, cancel, new_readers)
 
     def studies(self, paths: Iterable[Path], progress: ProgressSink = no_progress) -> Studies:
         """What :meth:`add` would make cases of, without a store."""
@@ -248,8 +262,10 @@ class Session:
         for index, image in enumerate(images):
             checkpoint(cancel or never())
             label = f"{image.title}, image {index + 1} of {len(images)}" if len(images) > 1 else image.title
-            outcome = self.analyse_image(image, options, part_of(progress, index, len(images), label), cancel)
+            step = part_of(progress, index, len(images), label)
+            outcome = self.analyse_image(image, options, step, cancel)
             on_saved(image.case_id, self.protocol.outcome(image.case_id, outcome))
+            self._silent_runs.run(image, outcome, _request(options, image), step, cancel)
 
     def analyse_image(
         self, image: ImageRow, options: AnalyseOptions, progress: ProgressSink, cancel: CancelToken | None
@@ -360,10 +376,21 @@ class Session:
         """What readers say of tiles, and what follows."""
         return Answering(self.protocol, self.cases, self.catalogue, self.opener, self.settings)
 
+    @property
+    def promoting(self) -> Promoting:
+        """What this reader does with models: promote, go back, run silently."""
+        return Promoting(self.settings, self.reader, self.store.database if self.store is not None else None)
+
+    @property
+    def _silent_runs(self) -> SilentRuns:
+        return SilentRuns(self.cases, self.catalogue, self.engine, self.settings, self.reader)
+
     def close(self) -> None:
         """Let engine and store go."""
         self.engine.close()
         self.opener.close()
+        if self.trainer is not None:
+            self.trainer.close()
         if self.store is not None:
             self.store.close()
 
@@ -377,6 +404,14 @@ def read_info(
         return source.info
     finally:
         source.close()
+
+
+def _request(options: AnalyseOptions, image: ImageRow | None = None) -> AnalysisRequest:
+    """Options as a request whose model is not chosen yet; the pixel size that was stated of an image goes with it."""
+    mpp_um = options.mpp_um if options.mpp_um is not None or image is None else image.mpp_um
+    return AnalysisRequest(
+        Path(), options.threshold, options.explain, options.frame, mpp_um, options.stride, options.resume
+    )
 
 
 def _told(bug: JobFailed) -> str:

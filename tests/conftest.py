@@ -98,3 +98,22 @@ def no_leaked_threads():
     for thread in left:
         thread.join(5)
     assert not [thread.name for thread in left if thread.is_alive()]
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    """An empty store in a file of its own."""
+    from pathview.review.database import Database
+    from pathview.review.store import Store
+
+    found = Store(Database(tmp_path / "study.sqlite"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def maker(store):
+    """Makes reader studies in it."""
+    from tests.review.study_makers import StudyMaker
+
+    return StudyMaker(store.studies._db)

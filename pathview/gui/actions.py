@@ -51,6 +51,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("agreement", "Case", "Agreement...", ("Ctrl+Shift+G",), "Readers, model and truth compared"),
     ActionSpec("what_was_seen", "Case", "Show what was seen", ("Ctrl+H",), "At the assessment that is chosen below it"),
     ActionSpec("reader", "Case", "Reader...", ("Ctrl+Shift+R",), "Whose name stands beside what is decided"),
+    ActionSpec(
+        "import_marks", "Case", "Import annotations...", (), "GeoJSON, as QuPath and PathView write it, on this image"
+    ),
     ActionSpec("search", "Worklist", "Search", ("/",), "In titles, patients' keys and dates"),
     ActionSpec("worklists", "Worklist", "Worklists...", ("Ctrl+Shift+W",), "Make and change lists"),
     ActionSpec("import_csv", "Worklist", "Import a table...", (), "A csv that names files, and the list of each"),
@@ -135,6 +138,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("tool_smaller", "Tools", "Smaller tool", ("Ctrl+-",), "Brush and eraser; the wand takes less"),
     ActionSpec("merge", "Tools", "Merge the chosen regions", ("Shift+J",), "Shift + click chooses several"),
     ActionSpec("smooth", "Tools", "Smooth the chosen region", ("Shift+Y",)),
+    ActionSpec(
+        "fill_between", "Tools", "Outline the frames between", ("Shift+I",), "Of the chosen and the next of its label"
+    ),
     ActionSpec("take_finding", "Tools", "Take the finding as mine", ("Shift+T",), "A copy; the model's stays as it is"),
     ActionSpec("label_marks", "Tools", "Label...", ("Shift+L",), "Of the chosen marks and the next ones"),
     ActionSpec("properties", "Tools", "Properties...", ("Shift+N",), "Words of your own beside the chosen mark"),
@@ -160,11 +166,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("stain_r", "Slide", "What neither explains", ("Ctrl+4",), checkable=True, group="stain"),
     ActionSpec("icc", "Slide", "Apply the colour profile", ("Ctrl+I",), "Of the scanner", checkable=True, checked=True),
     ActionSpec("label", "Slide", "Label and macro image...", (), "They may carry a name, so they are shown only here"),
+    ActionSpec("new_training", "Training", "New training...", ("Ctrl+Shift+F",), "Teach a model by labels of your own"),
+    ActionSpec("continue_training", "Training", "Continue a training...", (), "Each is kept at the step where it was"),
+    ActionSpec("drift", "Training", "Drift...", (), "Whether what a model sees now is what it was trained on"),
     ActionSpec("keys", "Help", "Keyboard", ("F1", "?")),
     ActionSpec("about", "Help", "About PathView"),
 )
 
-MENUS = ("File", "Worklist", "Case", "Hanging", "Analysis", "View", "Slide", "Tools", "Help")
+MENUS = ("File", "Worklist", "Case", "Hanging", "Analysis", "View", "Slide", "Tools", "Training", "Help")
 """In this order; one without actions is not shown."""
 
 _RESERVED = {

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal, Slot
 
 from pathview.errors import PathViewError
 from pathview.jobs import Cancelled, CancelToken, Progress, ProgressSink
@@ -103,6 +103,11 @@ class JobRunner(QObject):
             self.cancel_all()
         self._queue.put(None)
         self._thread.join(timeout_s)
+
+    def finish(self, timeout_s: float) -> None:
+        """End the thread after everything that waits, and call all handlers before this returns."""
+        self.close(timeout_s, finish=True)
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)
 
     def _live(self) -> None:
         while (job := self._queue.get()) is not None:

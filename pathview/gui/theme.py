@@ -102,6 +102,7 @@ def _palette(theme: Theme) -> QPalette:
         role.Base: theme.field,
         role.AlternateBase: theme.panel,
         role.Text: theme.text,
+        role.Mid: theme.border,
         role.Button: theme.field,
         role.ButtonText: theme.text,
         role.ToolTipBase: theme.field,

@@ -17,12 +17,22 @@ _SIDE, _SMALL = 420, 240
 class PicturesDialog(QDialog):
     """Some named pictures side by side."""
 
-    def __init__(self, title: str, pictures: Mapping[str, Rgb8], note: str, parent: QWidget | None = None) -> None:
-        """``pictures``: uint8 [rows, columns, 3] RGB each; ``note``: what must be known beside them."""
+    def __init__(
+        self, title: str, pictures: Mapping[str, Rgb8], note: str, parent: QWidget | None = None, side: int = 0
+    ) -> None:
+        """Show them.
+
+        Args:
+            title: of the window.
+            pictures: uint8 [rows, columns, 3] RGB each, by name.
+            note: what must be known beside them.
+            parent: whose window it is.
+            side: of each in points; 0: as there is room.
+        """
         super().__init__(parent)
         self.setWindowTitle(title)
         row = QHBoxLayout()
-        side = _SIDE if len(pictures) < 4 else _SMALL
+        side = side or (_SIDE if len(pictures) < 4 else _SMALL)
         for name, pixels in pictures.items():
             column = QVBoxLayout()
             heading = QLabel(name)

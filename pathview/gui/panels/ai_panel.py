@@ -43,6 +43,8 @@ _STEPS = (
     "<li>The model's result appears here: keep your assessment, or change it and say why.</li></ol>"
 )
 
+_THRESHOLD_TIP = "Threshold of the mask (, and .)"
+
 
 class AiPanel(QWidget):
     """Shows one result; every control only asks, the desk changes."""
@@ -155,7 +157,7 @@ class AiPanel(QWidget):
         self._threshold.setRange(0, AREA_STEPS)
         self._threshold.setPageStep(50)
         self._threshold.setAccessibleName("Threshold")
-        self._threshold.setToolTip("Threshold of the mask (, and .)")
+        self._threshold.setToolTip(_THRESHOLD_TIP)
         self._area = QLabel("")
         group.addLayout(title)
         group.addWidget(self._histogram)
@@ -325,6 +327,11 @@ class AiPanel(QWidget):
     def layer(self) -> str:
         """The layer that is chosen."""
         return self._layer.currentText()
+
+    def hold(self, reason: str) -> None:
+        """Let nothing that is shown be moved, for this reason; empty: it may be again."""
+        self._threshold.setEnabled(not reason)
+        self._threshold.setToolTip(reason or _THRESHOLD_TIP)
 
     def step_threshold(self, by: float) -> None:
         """Move the threshold by a step, as the keys do."""

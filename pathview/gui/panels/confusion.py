@@ -1,4 +1,4 @@
-"""The classes that a mosaic's patches were given against the predicted ones, each cell a way to its tiles."""
+"""The classes that tiles or images were given against the predicted ones, each cell a way to them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QS
 from pathview.results.confusion import Confusion
 
 _EMPTY = "No classes are given with this image. Patches named <patient>_x<X>_y<Y>_class<C>.png carry theirs."
+_OF_ONE = "Tiles of one patient, so no interval is given."
 
 
 class ConfusionPanel(QWidget):
@@ -16,9 +17,16 @@ class ConfusionPanel(QWidget):
     cell_chosen = Signal(int, int)
     """Given and predicted class, as indices."""
 
-    def __init__(self) -> None:
-        """Nothing to show."""
+    def __init__(self, things: str = "tiles", note: str = _OF_ONE, empty: str = _EMPTY) -> None:
+        """Nothing to show.
+
+        Args:
+            things: what is counted.
+            note: what must be known beside the figures.
+            empty: what is said where there is nothing to show.
+        """
         super().__init__()
+        self._things, self._note = things, note
         self.setObjectName("panel")
         self._heading = QLabel("Given and predicted")
         self._heading.setObjectName("heading")
@@ -28,7 +36,7 @@ class ConfusionPanel(QWidget):
         self._notes = QLabel("")
         self._notes.setObjectName("dim")
         self._notes.setWordWrap(True)
-        self._empty = QLabel(_EMPTY)
+        self._empty = QLabel(empty)
         self._empty.setObjectName("dim")
         self._empty.setWordWrap(True)
         self._classes: tuple[str, ...] = ()
@@ -62,8 +70,8 @@ class ConfusionPanel(QWidget):
         for given, row in enumerate(found.matrix):
             for predicted, count in enumerate(row):
                 self._fill(given, predicted, count, sum(row))
-        self._words.setText(_accuracy_words(found))
-        self._notes.setText(_notes(found, caution))
+        self._words.setText(_accuracy_words(found, self._things.removesuffix("s")))
+        self._notes.setText(self._all_notes(found, caution))
 
     def clear_choice(self) -> None:
         """No cell is chosen any more."""
@@ -77,9 +85,15 @@ class ConfusionPanel(QWidget):
         share = f"{100 * count / of_row:.0f} %" if of_row else "-"
         button.setText(f"{count:,}\n{share}")
         words = f"Given {self._classes[given]}, predicted {self._classes[predicted]}"
-        button.setAccessibleName(f"{words}: {count} tiles, {share} of those given so")
-        button.setToolTip(f"{words}: show the {count:,} tiles" if count else f"{words}: none")
+        button.setAccessibleName(f"{words}: {count} {self._things}, {share} of those given so")
+        button.setToolTip(f"{words}: show the {count:,} {self._things}" if count else f"{words}: none")
         button.setEnabled(count > 0)
+
+    def _all_notes(self, found: Confusion, caution: str) -> str:
+        notes = [note for note in (caution, self._note) if note]
+        if found.not_analysed:
+            notes.append(f"{found.not_analysed:,} {self._things} were not analysed and are not counted.")
+        return " ".join(notes)
 
     def _make_cells(self, classes: tuple[str, ...]) -> None:
         for button in self._group.buttons():
@@ -128,16 +142,9 @@ def _header(words: str) -> QLabel:
     return label
 
 
-def _accuracy_words(found: Confusion) -> str:
+def _accuracy_words(found: Confusion, thing: str) -> str:
     sums = [sum(row) for row in found.matrix]
     most = found.classes[sums.index(max(sums))]
     if min(sums) == 0 and len(sums) == 2:
-        return f"Accuracy {found.accuracy:.3f}. All were given {most}: calling every tile so would have 1.000."
-    return f"Accuracy {found.accuracy:.3f}. Calling every tile {most} would have {found.majority:.3f}."
-
-
-def _notes(found: Confusion, caution: str) -> str:
-    notes = ["Tiles of one patient, so no interval is given."]
-    if found.not_analysed:
-        notes.append(f"{found.not_analysed:,} tiles were not analysed and are not counted.")
-    return " ".join([*([caution] if caution else []), *notes])
+        return f"Accuracy {found.accuracy:.3f}. All were given {most}: calling every {thing} so would have 1.000."
+    return f"Accuracy {found.accuracy:.3f}. Calling every {thing} {most} would have {found.majority:.3f}."

@@ -42,6 +42,7 @@ class FilterBar(QWidget):
         self._wished: dict[str, Any] = {"order": "uncertain"}
         """Fields of the query; those that a saved view has beyond the boxes too."""
         self._views: dict[str, Mapping[str, Any]] = {}
+        self._damaged: tuple[str, ...] = ()
         self.lists, self.states, self.orders = QComboBox(), QComboBox(), QComboBox()
         for box, name in ((self.lists, "Worklist"), (self.states, "State"), (self.orders, "Order of the worklist")):
             box.setAccessibleName(name)
@@ -104,7 +105,8 @@ class FilterBar(QWidget):
         query = listing.query
         if query.worklist_id != self.worklist_id:  # the list has gone
             self._wished["worklist_id"] = query.worklist_id
-        self._views = {view.name: view.query.as_json() for view in listing.views}
+        self._views = {view.name: view.query.as_json() for view in listing.views if view.query is not None}
+        self._damaged = tuple(view.name for view in listing.views if view.query is None)
         for box in (self.lists, self.states, self.orders, self.mine, self.search):
             box.blockSignals(True)
         self.lists.clear()
@@ -150,7 +152,9 @@ class FilterBar(QWidget):
         self._menu.clear()
         for name in self._views:
             self._menu.addAction(name).triggered.connect(lambda _=False, name=name: self._choose_view(name))
-        if not self._views:
+        for name in self._damaged:
+            self._menu.addAction(f"{name} (damaged)").setEnabled(False)
+        if not self._views and not self._damaged:
             self._menu.addAction("No saved view yet").setEnabled(False)
         self._menu.addSeparator()
         self._menu.addAction("Save this view...").triggered.connect(self.save_view_asked)

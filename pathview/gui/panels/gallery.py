@@ -70,6 +70,8 @@ class GalleryPanel(QWidget):
     order_changed = Signal(str)
     """A :data:`TileOrder`: call :meth:`show_regions`."""
     training_set_asked = Signal()
+    fine_tuning_asked = Signal()
+    """Begin a training on the answers."""
 
     def __init__(self, theme: Theme) -> None:
         """Empty."""
@@ -94,6 +96,7 @@ class GalleryPanel(QWidget):
         self.grid.doubleClicked.connect(self._choose)
         self._order.currentIndexChanged.connect(self._on_order)
         self._training.clicked.connect(self.training_set_asked)
+        self.fine_tune.clicked.connect(self.fine_tuning_asked)
         self.show_nothing()
 
     def _make_controls(self) -> None:
@@ -123,10 +126,13 @@ class GalleryPanel(QWidget):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._training = QPushButton("Make a training set...")
         self._training.setToolTip("Write all answered tiles as folders by class with a table, to train with")
+        self.fine_tune = QPushButton("")
+        self.fine_tune.setToolTip("Opens the training wizard on the answers of all images")
+        self.fine_tune.hide()
         self.grid = CardGrid(self.take_key)
         self.grid.setModel(self.model)
         self.grid.setItemDelegate(self._delegate)
-        for control in (self._order, self._back, self._training):
+        for control in (self._order, self._back, self._training, self.fine_tune):
             control.installEventFilter(self)
         self.setFocusProxy(self.grid)
 
@@ -146,7 +152,10 @@ class GalleryPanel(QWidget):
         layout.addWidget(self._score)
         layout.addWidget(self._stack, 1)
         layout.addWidget(self._hint)
-        layout.addWidget(self._training)
+        below = QHBoxLayout()
+        below.addWidget(self._training)
+        below.addWidget(self.fine_tune)
+        layout.addLayout(below)
 
     # what is shown
 
@@ -264,6 +273,11 @@ class GalleryPanel(QWidget):
         self._score.setText(f"{own}  {with_answers}" if found.answers else own)
         tip = f"{found.name}. The model's own result stays as it was."
         self._score.setToolTip(tip[:1].upper() + tip[1:])
+
+    def show_new_answers(self, count: int) -> None:
+        """Offer fine-tuning on answers that no training has seen; 0: do not."""
+        self.fine_tune.setText(f"You have {count:,} new answers: fine-tune?")
+        self.fine_tune.setVisible(count > 0)
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

@@ -13,14 +13,14 @@ class ProgressLine(QWidget):
 
     cancelled = Signal()
 
-    def __init__(self) -> None:
-        """Hidden."""
+    def __init__(self, stop: str = "Cancel (Esc)") -> None:
+        """Hidden; ``stop`` is what its button says."""
         super().__init__()
         self._words = QLabel("")
         self._bar = QProgressBar()
         self._bar.setFixedWidth(220)
         self._bar.setTextVisible(False)
-        cancel = QPushButton("Cancel (Esc)")
+        cancel = QPushButton(stop)
         cancel.clicked.connect(self.cancelled)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

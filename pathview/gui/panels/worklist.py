@@ -177,11 +177,11 @@ class WorklistPanel(QWidget):
 
     # what the reader does
 
-    def selected_ids(self) -> list[int]:
-        """Ids of the selected cases that are here, in the list's order."""
-        rows = sorted(index.row() for index in self.list.selectedIndexes())
-        found: list[CaseRow | None] = [self.model.index(row).data(CaseRole) for row in rows]
-        return [row.id for row in found if row is not None]
+    def selected(self) -> tuple[list[int], list[range]]:
+        """Ids of the selected cases that are here, in the list's order, and the selected rows that are not."""
+        chosen = self.list.selectionModel().selection()
+        parts = sorted((chosen.at(number).top(), chosen.at(number).bottom() + 1) for number in range(chosen.size()))
+        return self.model.known([range(*part) for part in parts])
 
     def choose(self, case_id: int) -> None:
         """Make a case current, which opens it."""

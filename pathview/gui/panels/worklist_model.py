@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
@@ -102,6 +103,19 @@ class WorklistModel(QAbstractListModel):
     def has(self, place: int) -> bool:
         """Whether a row is here."""
         return place in self._rows
+
+    def known(self, wanted: Iterable[range]) -> tuple[list[int], list[range]]:
+        """Ids of the cases in these rows that are here, and the stretches of rows that are not."""
+        ids: list[int] = []
+        missing: list[range] = []
+        for place in chain.from_iterable(wanted):
+            if place in self._rows:
+                ids.append(self._rows[place].id)
+            elif missing and missing[-1].stop == place:
+                missing[-1] = range(missing[-1].start, place + 1)
+            else:
+                missing.append(range(place, place + 1))
+        return ids, missing
 
     @property
     def total(self) -> int:

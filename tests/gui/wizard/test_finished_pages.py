@@ -1,0 +1,257 @@
+"""The pages after the training, over a model whose result was really made; driven as somebody drives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWizard
+
+from pathview.gui.dialogs.pictures import PicturesDialog
+from pathview.gui.wizard.standing import read_standing
+from pathview.models.registry import Registry
+from pathview.models.weights import read_manifest, write_manifest
+from pathview.settings import Settings
+from pathview.training.choosing import read_operating
+from pathview.training.locked_uses import uses_of_test
+from pathview.training.result import read_predictions, read_result
+from pathview.training.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
+from tests.gui.wizard.conftest import quiet
+
+NEXT = QWizard.WizardButton.NextButton
+
+
+@pytest.fixture
+def fresh(seen: RunFolder) -> RunFolder:
+    """A run whose model is not the one that is present."""
+    manifest = read_manifest(seen.model)
+    write_manifest(seen.model, manifest.model_copy(update={"created": "2026-02-02T00:00:00+00:00"}))
+    return seen
+
+
+def forget_result(run: RunFolder) -> None:
+    for name in (RESULT, PREDICTIONS, TEST_USES):
+        run.remove(name)
+
+
+@pytest.mark.parametrize("page", ["result", "threshold", "challenge", "publish"])
+def test_that_pages_say_that_nothing_is_trained_yet(open_wizard, seen: RunFolder, page: str) -> None:
+    (seen.model / "manifest.json").unlink()
+    wizard = open_wizard(seen, page)
+    assert "Nothing is trained yet" in wizard.page_now.empty.text()
+    assert wizard.page_now.empty.isVisible()
+    assert "go back to Training" in wizard.page_now.problem()
+    before = wizard.currentId()
+    wizard.next()
+    assert wizard.currentId() == before
+
+
+def test_that_the_test_patients_stay_closed_until_they_are_asked_for(qtbot, open_wizard, seen: RunFolder) -> None:
+    forget_result(seen)
+    wizard = open_wizard(seen, "result")
+    page = wizard.page_now
+    assert "still closed" in page.empty.text()
+    assert "looked at never" in page.empty.text()
+    assert page.problem() == "Look at the test patients first."
+    assert not uses_of_test(seen)
+    qtbot.mouseClick(page.look, Qt.MouseButton.LeftButton)
+    quiet(qtbot, wizard)
+    assert [(use.who, use.purpose) for use in uses_of_test(seen)] == [("Dr Test", "result")]
+    assert page.tabs.isVisible()
+    assert page.problem() == ""
+
+
+def test_that_figures_stand_beside_their_baselines_and_do_not_flatter(open_wizard, seen: RunFolder) -> None:
+    page = open_wizard(seen, "result").page_now
+    result = read_result(seen)
+    view = page.figures
+    rows = {row[0]: row[1:] for row in view.table.texts()}
+    auc = result.metrics["auc"]
+    assert rows["AUC"][0] == f"{auc.value:.3f}  ({auc.low:.3f} to {auc.high:.3f})"
+    assert len(rows["AUC"]) == 1 + len(result.baselines)
+    majority, color = result.baselines
+    assert majority.better
+    assert not color.better
+    assert view.verdict.text() == "That it is better than looking at colour alone is not shown on these patients."
+    for peer in result.baselines:
+        assert peer.sentence in view.peers.text()
+
+
+def test_that_a_cell_of_the_matrix_shows_its_images(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "result")
+    page = wizard.page_now
+    page.tabs.setCurrentWidget(page.errors)
+    tests = [row for row in read_predictions(seen) if row.part == "test"]
+    label, called = next((row.label, row.called) for row in tests)
+    wanted = {row.file for row in tests if (row.label, row.called) == (label, called)}
+    qtbot.mouseClick(page.errors.matrix._cells[label][called], Qt.MouseButton.LeftButton)
+    assert {one.file for one in page.errors.strip.shown} == wanted
+    assert f"{len(wanted)} image" in page.errors.heading.text()
+    quiet(qtbot, wizard)
+    strip = page.errors.strip
+    assert not strip.item(0).icon().isNull()
+    strip.setFocus()
+    qtbot.keyClick(strip, Qt.Key.Key_Return)
+    quiet(qtbot, wizard)
+    shown = page.findChild(PicturesDialog)
+    assert shown is not None
+    shown.close()
+
+
+def test_that_worst_errors_come_first_and_can_be_come_back_to(qtbot, open_wizard, seen: RunFolder) -> None:
+    page = open_wizard(seen, "result").page_now
+    worst = read_result(seen).worst
+    assert [one.file for one in page.errors.strip.shown] == [row.file for row in worst]
+    page.errors.show_cell(0, 0)
+    page.errors.worst.click()
+    assert [one.file for one in page.errors.strip.shown] == [row.file for row in worst]
+
+
+def test_that_curves_and_subgroups_are_those_of_the_result(open_wizard, seen: RunFolder) -> None:
+    page = open_wizard(seen, "result").page_now
+    result = read_result(seen)
+    (curve,) = result.curves.values()
+    assert tuple(page.curves.roc.drawing.lines[0].points) == curve.roc
+    assert "AUC" in page.curves.roc.accessibleName()
+    assert page.curves.reliability.drawing.lines[0].points
+    assert result.learning is not None
+    assert len(page.curves.learning.drawing.lines[0].points) == len(result.learning.points)
+    columns = page.subgroups.table.texts()
+    assert {row[1] for row in columns} == {group.value for group in result.subgroups}
+
+
+def test_that_the_slider_says_how_many_are_missed_and_recalled(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "threshold")
+    page = wizard.page_now
+    controls = page.controls
+    suggested = controls.outcome.text()
+    assert suggested.startswith("Of 1,000 women, 6 of whom have it:")
+    assert page.problem() == ""
+    controls.threshold.slider.setFocus()
+    qtbot.keyClick(controls.threshold.slider, Qt.Key.Key_End)
+    quiet(qtbot, wizard)
+    assert "6.0 (" in controls.outcome.text()  # all who have it are missed
+    assert " 0.0 (" in controls.outcome.text()  # nobody is recalled
+    assert "is not kept" in page.problem()
+    controls.prevalence.setValue(50)
+    quiet(qtbot, wizard)
+    assert "50 of whom have it" in controls.outcome.text()
+    controls.back.click()
+    controls.prevalence.setValue(6)
+    quiet(qtbot, wizard)
+    assert controls.outcome.text() == suggested
+
+
+def test_that_the_band_cannot_be_turned_upside_down(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "threshold")
+    controls = wizard.page_now.controls
+    qtbot.keyClick(controls.from_here.slider, Qt.Key.Key_End)
+    assert controls.choice.lower == controls.choice.upper
+    qtbot.keyClick(controls.up_to.slider, Qt.Key.Key_Home)
+    assert controls.choice.lower == controls.choice.upper == pytest.approx(float(controls._steps[0]))
+
+
+def test_that_what_is_kept_is_tested_once_and_told_with_its_coverage(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "threshold")
+    page = wizard.page_now
+    page.controls.conformal.click()
+    quiet(qtbot, wizard)
+    before = len(uses_of_test(seen))
+    page.keep.click()
+    quiet(qtbot, wizard)
+    assert [use.purpose for use in uses_of_test(seen)][before:] == ["threshold"]
+    kept = read_operating(seen)
+    assert kept.choice == page.controls.choice
+    assert kept.who == "Dr Test"
+    assert kept.test.sentence in page.tested.text()
+    assert kept.calibration is not None
+    assert kept.calibration.coverage.sentence in page.tested.text()
+    assert page.reliability.isVisible()
+    assert page.problem() == ""
+    assert not page.keep.isEnabled()  # nothing to keep that is not
+
+
+def test_that_challenges_are_told_in_words_and_the_looks_are_listed(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "challenge")
+    page = wizard.page_now
+    assert page.cards["label_shuffle"].verdict.text() == "not challenged yet"
+    assert "Challenge the model first" in page.problem()
+    page.begin.click()
+    quiet(qtbot, wizard)
+    found = {one.kind: one for one in page.finished.challenges.challenges}
+    for kind, card in page.cards.items():
+        assert card.sentence.text() == found[kind].sentence
+        assert found[kind].sentence in card.accessibleName()
+    assert page.problem() == ""
+    assert [line[3] for line in page.uses.texts()] == ["result"]
+
+
+def test_that_publishing_is_refused_without_a_reason_and_signed_with_one(
+    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings
+) -> None:
+    wizard = open_wizard(fresh, "publish")
+    page, block = wizard.page_now, wizard.page_now.block
+    assert not block.publish.isEnabled()
+    assert not block.compare.isEnabled()
+    block.register.click()
+    quiet(qtbot, wizard)
+    assert "Version 2 of tiny-cnn is kept, and not used." in block.version.text()
+    assert "Split by patient" in page.card.toPlainText()
+    block.compare.click()
+    quiet(qtbot, wizard)
+    assert "that it is better is not shown" in block.comparison.text()
+    assert not block.publish.isEnabled()
+    block.override.setChecked(True)
+    assert block.who.text() == "Dr Test"
+    assert not block.publish.isEnabled()
+    qtbot.keyClicks(block.why, "trial on one ward")
+    assert block.publish.isEnabled()
+    block.publish.click()
+    quiet(qtbot, wizard)
+    present = Registry(tiny_models).present("tiny-cnn")
+    assert present is not None
+    assert present.number == 2
+    assert "is published" in block.version.text()
+    assert "promoted by override" in page.card.toPlainText()
+    assert page.versions.table.texts()[0][1] == "present"
+
+
+def test_that_silent_mode_comes_first_and_an_earlier_version_can_come_back(
+    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings
+) -> None:
+    wizard = open_wizard(fresh, "publish")
+    page, block = wizard.page_now, wizard.page_now.block
+    block.register.click()
+    quiet(qtbot, wizard)
+    block.silent.click()
+    quiet(qtbot, wizard)
+    assert "runs silently beside tiny-cnn" in block.version.text()
+    assert page.versions.table.texts()[0][1] == "silent beside tiny-cnn"
+    block.override.setChecked(True)
+    qtbot.keyClicks(block.why, "it did well in silence")
+    block.publish.click()
+    quiet(qtbot, wizard)
+    with qtbot.waitSignal(wizard.run.models_changed):
+        page.versions.back.click()
+    quiet(qtbot, wizard)
+    assert Registry(tiny_models).present("tiny-cnn").number == 1
+
+
+def test_that_a_model_goes_to_another_machine_as_one_file(
+    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings, tmp_path: Path
+) -> None:
+    wizard = open_wizard(fresh, "publish")
+    page = wizard.page_now
+    page.block.register.click()
+    quiet(qtbot, wizard)
+    target = tmp_path / "model.pathview-model"
+    page.export(target)
+    quiet(qtbot, wizard)
+    assert target.is_file()
+    assert "tell them these digits" in page.block.said.text()
+    page.take_in(target)
+    quiet(qtbot, wizard)
+    assert "not used before it is published" in page.block.said.text()
+    standing = read_standing(fresh, wizard.run.handle.get())
+    assert [line.number for line in standing.lines] == [2, 1]
