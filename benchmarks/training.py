@@ -30,7 +30,7 @@ from pathview.training.linear import fit_linear
 from pathview.training.samples import Sample
 
 QUICK, MANY = 1000, 10_000
-PAIRS = 5
+PAIRS = 7
 PIPELINES = {"idc-patches": 1280, "mobilenet-idc": 640, "lesion-unet": 64}
 """Recipes from the lightest network with the most augmentation to the heaviest, and how many images an epoch."""
 
