@@ -102,11 +102,11 @@ _MEANINGS: tuple[tuple[str, Group, str], ...] = (
     ("augmentation.style", "augmentation", "How often a patch takes on, in part, another patch's colours."),
     ("input.height", "input", "Rows that the network sees."),
     ("input.width", "input", "Columns that the network sees."),
-    ("input.normalise", "input", "Each image to mean 0 and deviation 1 (Dang and Debernardi), or each channel by all (Baruah 2019)."),
+    ("input.normalise", "input", "Mean 0, deviation 1 of each image (Dang and Debernardi) or channel (Baruah 2019)."),
     ("input.equalise", "input", "Whether the histogram is equalised first (Dang and Debernardi)."),
     ("input.stain", "input", "Whether the stains of a slide are brought to those of a reference (Macenko)."),
     ("training.mixed_precision", "work", "Whether it computes in bfloat16 where that is faster."),
-    ("training.epoch_pictures", "work", "Validation images that are drawn after every epoch (four in Hollenberg 2019)."),
+    ("training.epoch_pictures", "work", "Validation images drawn after every epoch (four in Hollenberg 2019)."),
 )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ class PublishBlock(QWidget):
         self.why.setPlaceholderText("stands on the model card")
         self.signing = QWidget()
         self.silent = QPushButton("")
+        self.about_silent = wrapped(_SILENT, "dim")
         self.said = wrapped("", "result")
         self._lay_out()
         self._connect()
@@ -94,7 +95,7 @@ class PublishBlock(QWidget):
         layout.addWidget(self.override)
         layout.addWidget(self.signing)
         layout.addWidget(row(self.publish, self.silent))
-        layout.addWidget(wrapped(_SILENT, "dim"))
+        layout.addWidget(self.about_silent)
 
     def _connect(self) -> None:
         self.register.clicked.connect(self.register_asked)
@@ -138,6 +139,7 @@ class PublishBlock(QWidget):
         self.override.setEnabled(self._free)
         self.silent.setText("End silent mode" if self._silent else "&Run silently first")
         self.silent.setEnabled(self._free and (self._silent or bool(standing.rival)))
+        self.about_silent.setText("\n".join(standing.silent_said) or _SILENT)
         self._show_publish()
 
     _free = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pathview.errors import DataError
 from pathview.gui.wizard.finished import COMPARISON
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.session import Session
@@ -48,6 +49,8 @@ class Standing:
     """That can be gone back to."""
     silent_beside: str = ""
     """The model beside which this version runs silently."""
+    silent_said: tuple[str, ...] = ()
+    """What it said beside that model so far, in sums over many patients."""
     rival: str = ""
     """The model whose place it would take; empty: there is none."""
     lines: tuple[VersionLine, ...] = ()
@@ -87,10 +90,21 @@ def read_standing(folder: RunFolder, session: Session) -> Standing:
         number,
         earlier.number if earlier is not None else None,
         running.get(own.number, "") if own is not None else "",
+        _silent_said(own, session) if own is not None and own.number in running else (),
         f"{rival.name}, version {rival.version}" if rival and rival.version else rival.name if rival else "",
         tuple(_line(one.number, events, number, running) for one in reversed(versions)),
         card.read_text(encoding="utf-8") if card.is_file() else "",
     )
+
+
+def _silent_said(version: Version, session: Session) -> tuple[str, ...]:
+    from pathview.training.silent_report import silent_report
+
+    records = session.cases.silent.records(version.name, version.number, session.reader)
+    try:
+        return silent_report(version.name, version.number, records).sentences
+    except DataError as error:  # too few patients to tell
+        return (str(error),)
 
 
 def _line(number: int, events: tuple[Event, ...], present: int | None, running: dict[int, str]) -> VersionLine:

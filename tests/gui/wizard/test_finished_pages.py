@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWizard
+from PySide6.QtWidgets import QWidget
 
 from pathview.gui.dialogs.pictures import PicturesDialog
+from pathview.gui.wizard.publish_parts import TrustDialog
 from pathview.gui.wizard.standing import read_standing
 from pathview.models.registry import Registry
 from pathview.models.weights import read_manifest, write_manifest
@@ -18,8 +19,7 @@ from pathview.training.locked_uses import uses_of_test
 from pathview.training.result import read_predictions, read_result
 from pathview.training.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
 from tests.gui.wizard.conftest import quiet
-
-NEXT = QWizard.WizardButton.NextButton
+from tests.gui.wizard.looks import FOCUS, named, none_is_cut
 
 
 @pytest.fixture
@@ -255,3 +255,57 @@ def test_that_a_model_goes_to_another_machine_as_one_file(
     assert "not used before it is published" in page.block.said.text()
     standing = read_standing(fresh, wizard.run.handle.get())
     assert [line.number for line in standing.lines] == [2, 1]
+
+
+def test_that_a_silent_model_says_nothing_of_few_patients(qtbot, open_wizard, fresh: RunFolder) -> None:
+    wizard = open_wizard(fresh, "publish")
+    block = wizard.page_now.block
+    block.register.click()
+    quiet(qtbot, wizard)
+    assert "kept and shown nowhere" in block.about_silent.text()
+    block.silent.click()
+    quiet(qtbot, wizard)
+    assert "has silently seen 0 patients; below 10 nothing is told" in block.about_silent.text()
+    block.silent.click()
+    quiet(qtbot, wizard)
+    assert "is kept, and not used." in block.version.text()
+
+
+def test_that_a_key_is_trusted_by_its_digits_alone(qtbot) -> None:
+    dialog = TrustDialog("Version 1 of tiny-cnn.", "0123 4567 89ab")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.keyClicks(dialog.digits, "0123 4567 89ac")
+    assert not dialog.trust.isEnabled()
+    qtbot.keyClick(dialog.digits, Qt.Key.Key_Backspace)
+    qtbot.keyClicks(dialog.digits, "B")
+    assert dialog.trust.isEnabled()
+
+
+def test_that_everything_that_takes_keys_has_a_name_and_no_text_is_cut(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "result")
+    wizard.resize(1280, 800)
+    wizard.setStyleSheet("QWidget { font-size: 19px; }")
+    for page in ("training", "result", "threshold", "challenge", "publish"):
+        wizard.go_to(page)
+        quiet(qtbot, wizard)
+        tabs = wizard.page_now.tabs.count() if page == "result" else 1
+        for tab in range(tabs):
+            if page == "result":
+                wizard.page_now.tabs.setCurrentIndex(tab)
+            shown = [widget for widget in wizard.page_now.findChildren(QWidget) if widget.isVisible()]
+            nameless = [one for one in shown if isinstance(one, FOCUS) and not named(one)]
+            assert not nameless, page
+            qtbot.waitUntil(lambda page=page, shown=shown: none_is_cut(page, shown))
+
+
+def test_that_enter_in_a_field_does_not_leave_the_page(qtbot, open_wizard, seen: RunFolder) -> None:
+    wizard = open_wizard(seen, "threshold")
+    prevalence = wizard.page_now.controls.prevalence
+    prevalence.setFocus()
+    qtbot.keyClick(prevalence, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(prevalence, "8,5")
+    qtbot.keyClick(prevalence, Qt.Key.Key_Return)
+    quiet(qtbot, wizard)
+    assert wizard.page_now.name == "threshold"
+    assert "8.5 of whom have it" in wizard.page_now.controls.outcome.text()

@@ -10,13 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSpinBox,
-    QComboBox,
     QFileDialog,
-    QLabel,
-    QLineEdit,
     QWidget,
 )
 
@@ -26,9 +20,8 @@ from pathview.gui.wizard.labelled import Labelled
 from pathview.training.plan import Source
 from pathview.training.run_folder import RunFolder
 from tests.gui.wizard.first_pages import at_labels, back, begin, go_on, minutes, rest, write
+from tests.gui.wizard.looks import FOCUS, named, none_is_cut
 from tests.training.runs import row, save_table, tissue, write_picture, write_table
-
-_FOCUS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
 @pytest.fixture
@@ -333,27 +326,6 @@ def go_on_refused(qtbot, wizard) -> str:
     return said
 
 
-def _named(widget: QWidget) -> bool:
-    """Whether a screen reader has words for it, or the keys never come to it."""
-    words = widget.accessibleName() or getattr(widget, "text", str)()
-    inner = widget.focusPolicy() == Qt.FocusPolicy.NoFocus or widget.focusProxy() is not None
-    return bool(words) or inner or isinstance(widget.parent(), QAbstractSpinBox | QComboBox)
-
-
-def _is_cut(widget: QWidget) -> bool:
-    """Whether a label or button is smaller than its words."""
-    if isinstance(widget, QLabel) and widget.wordWrap():
-        return widget.isVisible() and widget.height() < widget.heightForWidth(widget.width())
-    if isinstance(widget, QLabel | QAbstractButton):
-        return widget.isVisible() and bool(widget.text()) and widget.width() < widget.minimumSizeHint().width()
-    return False
-
-
-def _none_is_cut(page: str, widgets: list[QWidget]) -> None:
-    cut = [one.text() for one in widgets if _is_cut(one)]
-    assert cut == [], page
-
-
 def test_that_everything_that_takes_keys_has_a_name_and_no_text_is_cut(qtbot, window, sound: Path) -> None:
     wizard = at_labels(qtbot, window, sound)
     wizard.resize(1280, 800)
@@ -362,9 +334,9 @@ def test_that_everything_that_takes_keys_has_a_name_and_no_text_is_cut(qtbot, wi
         wizard.go_to(page)
         rest(qtbot, wizard)
         shown = [widget for widget in wizard.page_now.findChildren(QWidget) if widget.isVisible()]
-        nameless = [one for one in shown if isinstance(one, _FOCUS) and not _named(one)]
+        nameless = [one for one in shown if isinstance(one, FOCUS) and not named(one)]
         assert not nameless, page
-        qtbot.waitUntil(lambda page=page, shown=shown: _none_is_cut(page, shown))
+        qtbot.waitUntil(lambda page=page, shown=shown: none_is_cut(page, shown))
 
 
 def test_that_a_sheet_of_thousands_reads_only_what_is_in_view(qtbot, window) -> None:
