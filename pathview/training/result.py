@@ -229,6 +229,8 @@ def read_result(run: RunFolder) -> Result:
     Raises:
         DataError: there is none, or it is damaged.
     """
+    if not run.has(RESULT):
+        raise DataError(f"The training {run.name} was not measured on its test patients yet; look at its result first.")
     return run.read(RESULT, Result)
 
 

@@ -11,6 +11,7 @@ from pathview.models.registry import REFERENCE
 from pathview.models.weights import CARD, read_manifest
 from pathview.settings import Settings
 from pathview.training import reference
+from pathview.training.calibration import Estimate
 from pathview.training.challenge import CHALLENGES, Challenge, Challenges
 from pathview.training.figures import Prediction
 from pathview.training.locked_uses import log_use
@@ -18,7 +19,8 @@ from pathview.training.plan import Override
 from pathview.training.promoting import Promoting
 from pathview.training.publishing import how_it_came, prepare
 from pathview.training.reference import read_reference
-from pathview.training.run_folder import RunFolder
+from pathview.training.result import Result
+from pathview.training.run_folder import RESULT, RunFolder
 from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
 from tests.training.runs import CLASSES, reddish_run
@@ -62,6 +64,7 @@ def test_that_a_finished_run_becomes_a_version_with_its_story_and_its_numbers(
     )
     sha256 = read_manifest(run.model).sha256
     run.write(CHALLENGES, Challenges(sha256=sha256, challenges=challenges, uses=1, about_uses="."))
+    measured(run, sha256)
     prepared = prepare(run.path, settings, no_progress, never())
     version = Promoting(settings, "Dr A").register(prepared.folder, prepared.sentence)
     card = (version.folder / CARD).read_text()
@@ -78,6 +81,43 @@ def test_that_a_finished_run_becomes_a_version_with_its_story_and_its_numbers(
     text = (version.folder / REFERENCE).read_text()
     assert not [patient for patient in split.parts if f'"{patient}"' in text]
     assert version.registered.files[REFERENCE] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def measured(run: RunFolder, sha256: str) -> None:
+    """A result of the run's model."""
+    found = Result(
+        model="tiny-cnn",
+        sha256=sha256,
+        split_sha256=run.split().sha256,
+        outlines=False,
+        classes=CLASSES,
+        threshold=0.5,
+        images=8,
+        patients=4,
+        metrics={"auc": Estimate(value=0.75, low=0.5, high=0.9)},
+        baselines=(),
+        base=None,
+        confusion=((2, 1), (1, 4)),
+        worst=(),
+        curves={},
+        reliability=None,
+        subgroups=(),
+        learning=None,
+        uses=1,
+        notices=(),
+    )
+    run.write(RESULT, found)
+
+
+def test_that_a_run_that_was_not_measured_is_no_version(
+    run: RunFolder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    with pytest.raises(DataError, match="look at its result first"):
+        prepare(run.path, settings, no_progress, never())
+    measured(run, "0" * 64)
+    with pytest.raises(DataError, match="of another model than the one that is there"):
+        prepare(run.path, settings, no_progress, never())
 
 
 def test_that_challenges_of_an_earlier_training_do_not_count(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
