@@ -19,6 +19,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from pathview.gui.desk import Desk
+from pathview.gui.garbage import Garbage
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
@@ -49,6 +50,7 @@ def run(request: WindowRequest | None = None) -> int:
     crashes = Crashes(settings)
     window = build_window(settings, request)
     _catch_bugs(window)
+    garbage = Garbage(window)
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: window.close())
     wake = QTimer(window)  # lets Python see the signal
@@ -61,6 +63,7 @@ def run(request: WindowRequest | None = None) -> int:
     if request is None:  # whoever starts it with images or in a script is not asked
         window.sitting.ask_first()
     status = application.exec()
+    garbage.close()
     crashes.close()
     return 1 if window.failed else status
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QMessageBox
 from pathview.compute.engine import LocalEngine
 from pathview.compute.worker import Worker
 from pathview.gui.desk import Desk
+from pathview.gui.garbage import collect_due
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
@@ -32,6 +34,22 @@ def no_message_box(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(f"{title}: {words}")
 
     monkeypatch.setattr(QMessageBox, "critical", refuse)
+
+
+@pytest.fixture(scope="session")
+def no_collector() -> Iterator[None]:
+    """Garbage is collected in the window's thread, here between tests; see :mod:`pathview.gui.garbage`."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def collected(no_collector: None) -> Iterator[None]:
+    """Qt objects of a test are not freed by a thread of a later one."""
+    yield
+    collect_due()
 
 
 @pytest.fixture
