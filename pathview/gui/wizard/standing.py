@@ -116,8 +116,14 @@ def _line(number: int, events: tuple[Event, ...], present: int | None, running: 
         _ORIGINS.get(own[0].origin or "", ""),
         own[0].at[:16].replace("T", " "),
         own[0].who,
-        own[-1].sentence.replace("**", ""),
+        _first_sentence(own[-1].sentence),
     )
+
+
+def _first_sentence(text: str) -> str:
+    """The rest stands on the card."""
+    first, more, _ = text.replace("**", "").partition(". ")
+    return f"{first}." if more else first
 
 
 def _digest(path: Path) -> str:
