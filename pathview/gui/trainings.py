@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from pathview.gui.job_runner import JobRunner
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # the window starts without the wizard and its libraries
 ENOUGH = 20
 """New answers from which fine-tuning is offered."""
 _REST_MS = 1500
+_FRAME = "pathview.gui.wizard.frame"
 
 
 class Trainings(QObject):
@@ -73,11 +76,20 @@ class Trainings(QObject):
         self._begin((Source(kind="answers"),))
 
     def _begin(self, sources: tuple[Source, ...]) -> None:
-        from pathview.gui.wizard.state import Run
-        from pathview.training.plan import Plan
+        def show(*_: Any) -> None:
+            from pathview.gui.wizard.state import Run
+            from pathview.training.plan import Plan
 
-        title = "Fine-tuning on answers" if sources else "New training"
-        self._show(Run(self._handle, self._settings, Plan(title=title, sources=sources)))
+            title = "Fine-tuning on answers" if sources else "New training"
+            self._show(Run(self._handle, self._settings, Plan(title=title, sources=sources)))
+
+        if _FRAME in sys.modules:
+            show()
+        else:  # for the first time its libraries take seconds to load
+            self._window.setCursor(Qt.CursorShape.BusyCursor)
+            self._runner.submit(
+                lambda *_: importlib.import_module(_FRAME), show, self.failed.emit, None, self._window.unsetCursor
+            )
 
     @Slot()
     def ask_which(self) -> None:
@@ -98,6 +110,7 @@ class Trainings(QObject):
                 return
 
         def work(*_: Any) -> Any:
+            importlib.import_module(_FRAME)  # which takes seconds for the first time
             from pathview.gui.wizard.state import Place, read_known
             from pathview.training.run_folder import WIZARD
 

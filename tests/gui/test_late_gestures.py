@@ -137,6 +137,7 @@ def test_that_what_is_seen_meanwhile_is_painted_where_it_was_drawn(qtbot, window
     qtbot.keyClick(window, KEY.Key_Z)
     painted = canvas(window).viewport().grab().toImage().pixelColor(place)
     assert painted.lightness() > empty.lightness() + 20
+    gate.opened.set()  # before the window is closed, which waits for what is worked out
 
 
 def test_that_gestures_keep_their_order_however_long_one_takes(qtbot, window: MainWindow, gate: Gate) -> None:

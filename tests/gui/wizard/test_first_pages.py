@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -358,6 +359,15 @@ def test_that_a_sheet_of_thousands_reads_only_what_is_in_view(qtbot, window) -> 
     sheet.scrollToBottom()
     qtbot.waitUntil(lambda: sum(asked) > before and not sheet._look.isActive())
     assert sheet.sheet.picture(sheet.sheet.items[-1].row.file) is not None
+
+
+def test_that_the_first_wizard_is_loaded_beside_the_window(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pathview.gui.wizard.frame")
+    window.actions_by_id["new_training"].trigger()
+    assert not window.trainings.wizards
+    assert window.trainings.busy
+    qtbot.waitUntil(lambda: bool(window.trainings.wizards), timeout=60_000)
+    assert window.trainings.wizards[0].page_now.name == "question"
 
 
 def test_that_new_answers_are_offered_in_the_gallery_and_become_the_source(qtbot, window) -> None:
