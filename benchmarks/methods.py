@@ -27,11 +27,11 @@ from pathview.models.catalogue import Catalogue
 from pathview.models.recipe import Recipe
 from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
-from pathview.training.batches import read_truth
-from pathview.training.dataset import read_dataset
-from pathview.training.finetune import TrainRequest, train
-from pathview.training.samples import Dataset, Sample
-from pathview.training.start import Start, start_of
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.loading import read_truth
+from pathview.training.data.samples import Dataset, Sample
+from pathview.training.learning.finetune import TrainRequest, train
+from pathview.training.learning.start import Start, start_of
 
 PATCHES = 12
 """Patches of each patient and class."""

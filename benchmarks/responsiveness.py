@@ -17,7 +17,7 @@ from pathview.models.catalogue import Catalogue
 from pathview.samples.mammogram import STUDY, draw
 from pathview.samples.study import write_study
 from pathview.settings import Settings
-from pathview.training.finetune import TrainRequest, train_quietly
+from pathview.training.learning.finetune import TrainRequest, train_quietly
 
 LIMIT_MS = 100.0
 

@@ -22,12 +22,12 @@ from pathview.models.keras_features import Extractor
 from pathview.models.keras_training import FitRequest, fit, started
 from pathview.models.recipe import Recipe, load_recipe
 from pathview.settings import Settings
-from pathview.training.batches import TrainingBatches
-from pathview.training.features import FEATURES_AT_ONCE
-from pathview.training.hyperparameters import changed
-from pathview.training.kept_samples import PixelFile, keep_samples
-from pathview.training.linear import fit_linear
-from pathview.training.samples import Sample
+from pathview.training.data.kept_samples import PixelFile, keep_samples
+from pathview.training.data.samples import Sample
+from pathview.training.learning.batches import TrainingBatches
+from pathview.training.learning.features import FEATURES_AT_ONCE
+from pathview.training.learning.linear import fit_linear
+from pathview.training.runs.hyperparameters import changed
 
 QUICK, MANY = 1000, 10_000
 PAIRS = 7
@@ -160,8 +160,8 @@ def _memory(kind: str, folder: Path) -> bool:
 
 def _train_many(kind: str, folder: Path) -> None:
     """In a process of its own: one training, and what it held at most."""
-    from pathview.training.fitting import LearnRequest, learn
-    from pathview.training.parts import Parts
+    from pathview.training.data.parts import Parts
+    from pathview.training.learning.fitting import LearnRequest, learn
 
     samples = _write(folder / "many", MANY, 224, "jpg")
     parts = Parts(samples[: MANY * 8 // 10], samples[MANY * 8 // 10 :], [])

@@ -24,9 +24,9 @@ from pathview.review.intake import Added, Intake, Studies, studies
 from pathview.review.reading import Assessment
 from pathview.review.veil import ResultHidden
 from pathview.settings import Settings, login_name
-from pathview.training.answering import Answering
-from pathview.training.promoting import Promoting
-from pathview.training.silent_running import SilentRuns
+from pathview.training.preparing.answering import Answering
+from pathview.training.publishing.promoting import Promoting
+from pathview.training.publishing.silent_running import SilentRuns
 
 if TYPE_CHECKING:
     from pathview.review.protocol import ReadingProtocol

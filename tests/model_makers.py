@@ -10,7 +10,7 @@ import numpy as np
 from pathview.models.recipe import Recipe
 from pathview.models.weights import CARD, Seen, write_model
 from pathview.settings import Settings
-from pathview.training.promoting import Promoting
+from pathview.training.publishing.promoting import Promoting
 from tests.makers import tiny_cnn_recipe
 
 

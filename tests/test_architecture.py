@@ -15,7 +15,7 @@ HEAVY = {"PySide6", "pyqtgraph", "tensorflow", "keras", "tf2onnx", "onnx", "onnx
 """What costs a short command seconds."""
 
 
-@pytest.mark.parametrize("module", ["pathview.session", "pathview.cli", "pathview.training.finetune"])
+@pytest.mark.parametrize("module", ["pathview.session", "pathview.cli", "pathview.training.learning.finetune"])
 def test_that_core_modules_import_neither_qt_nor_a_runtime(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

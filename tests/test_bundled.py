@@ -15,7 +15,7 @@ from pathview.models.catalogue import Catalogue, verify_model
 from pathview.models.recipe import load_recipe
 from pathview.models.weights import CARD, WEIGHTS
 from pathview.settings import INVESTIGATIONAL, Settings
-from pathview.training.assess import EvaluateRequest, evaluate_model
+from pathview.training.measures.assess import EvaluateRequest, evaluate_model
 
 BUNDLED = ("idc-patches", "lesion-unet")
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pathview import cli
 from pathview.session import WindowRequest
 from pathview.settings import Settings
-from pathview.training.start import NoImageNet
+from pathview.training.learning.start import NoImageNet
 from tests.lists import make_assisted
 from tests.makers import (
     breast_pixels,

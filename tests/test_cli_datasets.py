@@ -10,8 +10,8 @@ import pytest
 
 from pathview import cli
 from pathview.settings import Settings
-from pathview.training.plan import Plan
-from pathview.training.run_folder import RunFolder, training_dir
+from pathview.training.runs.plan import Plan
+from pathview.training.runs.run_folder import RunFolder, training_dir
 from tests.lists import make_assisted
 from tests.makers import write_patch_folder
 from tests.training.runs import save_table, write_table

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pathview import cli
-from pathview.training.locked_split import lock_split
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.run_folder import RunFolder
 from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
 

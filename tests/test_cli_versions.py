@@ -8,7 +8,7 @@ import pytest
 from pathview import cli
 from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
-from pathview.training.promoting import Promoting
+from pathview.training.publishing.promoting import Promoting
 from tests.model_makers import write_numbers_model
 
 

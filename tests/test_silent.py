@@ -28,9 +28,9 @@ from pathview.review.verifying import verify_audit
 from pathview.review.worklist_query import WorklistQuery
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
-from pathview.training.plan import Override
-from pathview.training.promoting import Promoting
-from pathview.training.silent_report import silent_report
+from pathview.training.publishing.promoting import Promoting
+from pathview.training.publishing.silent_report import silent_report
+from pathview.training.runs.plan import Override
 from tests.makers import breast_pixels, tiny_unet_recipe, write_dicom
 from tests.model_makers import write_numbers_model
 from tests.review.reading_makers import canary_result, values_in

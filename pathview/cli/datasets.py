@@ -11,8 +11,8 @@ import typer
 from pathview.cli.base import ReaderOption, StderrProgress, StoreOption, conditions, emit, say, session
 
 if TYPE_CHECKING:
-    from pathview.training.plan import Plan, Source
-    from pathview.training.run_folder import RunFolder
+    from pathview.training.runs.plan import Plan, Source
+    from pathview.training.runs.run_folder import RunFolder
 
 app = typer.Typer(rich_markup_mode=None, help="What a training learns from.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the training, or the name of one.")]
@@ -20,7 +20,7 @@ _TASKS = ("classification", "segmentation", "segment_and_decide")
 
 
 def _run(context: typer.Context, name: str) -> RunFolder:
-    from pathview.training.run_folder import named_run
+    from pathview.training.runs.run_folder import named_run
 
     return named_run(name, context.obj.settings)
 
@@ -44,11 +44,11 @@ def dataset_collect(
     reader: ReaderOption = None,
 ) -> None:
     """Find all images and look at each; without sources, those of the training's plan once more."""
-    from pathview.training.collect import CollectRequest, collect
-    from pathview.training.plan import Source
-    from pathview.training.run_folder import PLAN
-    from pathview.training.samples import absolute
-    from pathview.training.store_labels import labels_by_source
+    from pathview.training.data.samples import absolute
+    from pathview.training.preparing.collect import CollectRequest, collect
+    from pathview.training.preparing.store_labels import labels_by_source
+    from pathview.training.runs.plan import Source
+    from pathview.training.runs.run_folder import PLAN
 
     if task is not None and task not in _TASKS:
         raise typer.BadParameter(f"--task is one of {', '.join(_TASKS)}")
@@ -78,7 +78,7 @@ def _planned(
     """The plan with what was asked for; everything else stays."""
     from pydantic import ValidationError
 
-    from pathview.training.plan import Plan, Question
+    from pathview.training.runs.plan import Plan, Question
 
     plan = before or Plan(title=title)
     question = plan.question.model_dump()
@@ -105,8 +105,8 @@ def dataset_correct(
     """Say what an image is, in the plan alone: the files stay as they are. Without an option: take that back."""
     from pathview.errors import DataError
     from pathview.settings import login_name
-    from pathview.training.plan import Correction
-    from pathview.training.samples import absolute
+    from pathview.training.data.samples import absolute
+    from pathview.training.runs.plan import Correction
 
     folder = _run(context, run)
     plan, path = folder.plan(), absolute(file)
@@ -133,8 +133,8 @@ def dataset_split(
     """Split by patient and lock the test part."""
     from pydantic import ValidationError
 
-    from pathview.training.locked_split import lock_split
-    from pathview.training.plan import PARTS, Override, SplitPlan
+    from pathview.training.runs.locked_split import lock_split
+    from pathview.training.runs.plan import PARTS, Override, SplitPlan
 
     if bool(who) != bool(why):
         raise typer.BadParameter("give --override-by and --override-because together")
@@ -158,7 +158,7 @@ def dataset_split(
 @app.command("health")
 def dataset_health(context: typer.Context, run: RunArgument) -> None:
     """Check data and split; the exit status is 1 where a finding is red, since training would mislead."""
-    from pathview.training.health import check_health
+    from pathview.training.preparing.health import check_health
 
     folder, progress = _run(context, run), StderrProgress()
     with session(context) as work:

@@ -17,8 +17,8 @@ RunFolderOption = Annotated[Path, typer.Option("--run", help="Folder of a traini
 
 def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None) -> None:
     """The model of a run on its locked test patients, as ``pathview evaluate --run`` prints it."""
-    from pathview.training.result import make_result
-    from pathview.training.run_folder import RunFolder
+    from pathview.training.judging.result import make_result
+    from pathview.training.runs.run_folder import RunFolder
 
     progress = StderrProgress()
     with session(context, runtime=runtime) as work:
@@ -45,8 +45,8 @@ def threshold(
     reader: ReaderOption = None,
 ) -> None:
     """Of 1,000 women so many missed, so many recalled: thresholds by the validation patients; --keep tests them."""
-    from pathview.training.choosing import keep_choice, suggested, validation_scores
-    from pathview.training.run_folder import RunFolder
+    from pathview.training.judging.choosing import keep_choice, suggested, validation_scores
+    from pathview.training.runs.run_folder import RunFolder
 
     folder = RunFolder(run)
     found = suggested(folder, prevalence, coverage, "conformal" if conformal else "errors")
@@ -70,8 +70,8 @@ def threshold(
 @app.command()
 def challenge(context: typer.Context, run: RunFolderOption, runtime: RuntimeOption = None) -> None:
     """Try to show that a trained model learnt nothing: shuffled labels, blank images, randomised weights."""
-    from pathview.training.challenge import challenge_model
-    from pathview.training.run_folder import RunFolder
+    from pathview.training.judging.challenge import challenge_model
+    from pathview.training.runs.run_folder import RunFolder
 
     progress = StderrProgress()
     with session(context, runtime=runtime) as work:

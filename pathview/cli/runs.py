@@ -14,9 +14,9 @@ from pathview.jobs import Progress
 
 if TYPE_CHECKING:
     from pathview.settings import Settings
-    from pathview.training.plan import Plan
-    from pathview.training.run_folder import RunFolder
-    from pathview.training.running import RunOptions
+    from pathview.training.learning.running import RunOptions
+    from pathview.training.runs.plan import Plan
+    from pathview.training.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def train_run(
     show: bool,
 ) -> None:
     """Train a run, or tell what it would be: how long, or its hyper-parameters."""
-    from pathview.training.run_folder import RunFolder
-    from pathview.training.running import run_training
+    from pathview.training.learning.running import run_training
+    from pathview.training.runs.run_folder import RunFolder
 
     run = RunFolder(folder.resolve())
     if changes:
@@ -85,8 +85,8 @@ def train_run(
 def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings) -> None:
     """Write changes into the plan; refused once a training was begun by it."""
     from pathview.models.training_state import epochs_kept
-    from pathview.training.hyperparameters import parsed
-    from pathview.training.levels import planned_recipe
+    from pathview.training.runs.hyperparameters import parsed
+    from pathview.training.runs.levels import planned_recipe
 
     if epochs_kept(run.state) and not anew:
         raise DataError(f"{run.name} was begun with the settings that it has; change them together with --anew.")
@@ -107,8 +107,8 @@ def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings)
 
 
 def _show(plan: Plan, settings: Settings) -> None:
-    from pathview.training.hyperparameters import offered, value_of
-    from pathview.training.levels import planned_recipe
+    from pathview.training.runs.hyperparameters import offered, value_of
+    from pathview.training.runs.levels import planned_recipe
 
     recipe = planned_recipe(plan, settings).recipe
     for row in offered(recipe):
@@ -117,7 +117,7 @@ def _show(plan: Plan, settings: Settings) -> None:
 
 def _estimate(run: RunFolder, options: RunOptions, settings: Settings, progress: StderrProgress) -> None:
     from pathview.jobs import never
-    from pathview.training.forecast import forecast
+    from pathview.training.learning.forecast import forecast
 
     found = forecast(run, options, settings, progress, never())
     progress.clear()

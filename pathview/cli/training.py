@@ -18,7 +18,7 @@ from pathview.settings import Settings
 
 if TYPE_CHECKING:
     from pathview.session import Session
-    from pathview.training.start import Start
+    from pathview.training.learning.start import Start
 
 app = typer.Typer(rich_markup_mode=None)
 InitOption = Annotated[Path | None, typer.Option("--init", help="Keras weights that the backbone starts from.")]
@@ -27,7 +27,7 @@ FromScratchOption = Annotated[bool, typer.Option("--from-scratch", help="Random 
 
 def _start(recipe: Recipe, init: Path | None, from_scratch: bool, settings: Settings) -> Start:
     """What training starts from; at a terminal it asks before random weights take the place of ImageNet's."""
-    from pathview.training.start import NoImageNet, start_of
+    from pathview.training.learning.start import NoImageNet, start_of
 
     try:
         return start_of(recipe, init, from_scratch, settings)
@@ -72,7 +72,7 @@ def train(
     if run is not None:
         if any(value is not None for value in (out, data, labels, where, split, about)):
             raise typer.BadParameter("--run has data, split and folder in its plan")
-        from pathview.training.running import RunOptions
+        from pathview.training.learning.running import RunOptions
 
         changes = [*([f"training.epochs={epochs}"] if epochs is not None else []), *(change or [])]
         options = RunOptions(resume, anew, init, from_scratch, tensorboard)
@@ -99,8 +99,8 @@ def train(
 
 def _train_recipe(work: Session, recipe: Recipe, source: Path, out: Path, *more: Any) -> None:
     """Train, and print what the test patients said; ``more``: the further fields of a ``TrainRequest``."""
-    from pathview.training.finetune import TrainRequest
-    from pathview.training.finetune import train as train_model
+    from pathview.training.learning.finetune import TrainRequest
+    from pathview.training.learning.finetune import train as train_model
 
     progress = StderrProgress()
     request = TrainRequest(recipe, source, out, *more)
@@ -132,8 +132,8 @@ def sweep(
     from_scratch: FromScratchOption = False,
 ) -> None:
     """Compare where to cut a network off: a linear head on each layer's features, cross-validated by patient."""
-    from pathview.training.sweep import SweepRequest
-    from pathview.training.sweep import sweep as compare
+    from pathview.training.learning.sweep import SweepRequest
+    from pathview.training.learning.sweep import sweep as compare
 
     if pooling not in ("mean", "max"):
         raise typer.BadParameter("--pooling is mean or max")
@@ -175,7 +175,7 @@ def evaluate(
         return
     if model is None or data is None:
         raise typer.BadParameter("give --model and --data, or --run")
-    from pathview.training.assess import PARTS, EvaluateRequest, evaluate_model
+    from pathview.training.measures.assess import PARTS, EvaluateRequest, evaluate_model
 
     if part not in PARTS:
         raise typer.BadParameter(f"--part is one of {', '.join(PARTS)}")

@@ -14,7 +14,7 @@ from pathview.models.weights import CARD
 from pathview.session import Session
 
 if TYPE_CHECKING:
-    from pathview.training.comparing import Comparison
+    from pathview.training.measures.comparing import Comparison
 
 app = typer.Typer(help="Recipes and their weights.", rich_markup_mode=None)
 VersionOption = Annotated[int | None, typer.Option("--version", min=1, help="Number of a version.")]
@@ -24,7 +24,7 @@ _PLAN = "plan.json"
 @app.command("versions")
 def models_versions(context: typer.Context, name: Annotated[str, typer.Argument(help="A model.")]) -> None:
     """The versions of a local model and what was done with them, one JSON line each."""
-    from pathview.training.promoting import override_holds
+    from pathview.training.publishing.promoting import override_holds
 
     registry = Registry(context.obj.settings)
     present, events = registry.present(name), registry.events(name)
@@ -77,7 +77,7 @@ def models_promote(
     store: StoreOption = None,
 ) -> None:
     """Let a version analyse images, if it is better than the present one on locked test patients, or by an override."""
-    from pathview.training.plan import Override
+    from pathview.training.runs.plan import Override
 
     with session(context, store, keep=True, reader=reader) as work:
         chosen = _registered(work, Path(which)) if (Path(which) / _PLAN).is_file() else _version(which, version, work)
@@ -120,7 +120,7 @@ def models_silent(
     store: StoreOption = None,
 ) -> None:
     """Have a version see every image that is analysed and show nothing of what it says; or compare afterwards."""
-    from pathview.training.silent_report import silent_report
+    from pathview.training.publishing.silent_report import silent_report
 
     with session(context, store, keep=True, write=not report, reader=reader) as work:
         chosen = _version(name, version, work)
@@ -160,7 +160,7 @@ def models_drift(
     store: StoreOption = None,
 ) -> None:
     """Scores, stains, pixel sizes and overruling of late, against the training. Exit status 1 where one is red."""
-    from pathview.training.drift import drift_of
+    from pathview.training.publishing.drift import drift_of
 
     progress = StderrProgress()
     with session(context, store, keep=True, write=False, reader=reader) as work:
@@ -182,7 +182,7 @@ def take_in(context: typer.Context, file: Path, trust: str, store: str | None, r
 
 
 def _registered(work: Session, run: Path) -> Version:
-    from pathview.training.publishing import prepare
+    from pathview.training.publishing.publishing import prepare
 
     progress = StderrProgress()
     prepared = work.engine.run(prepare, run.absolute(), work.settings, progress=progress)
@@ -191,7 +191,7 @@ def _registered(work: Session, run: Path) -> Version:
 
 
 def _compared(work: Session, version: Version, run: Path, margin: float | None) -> Comparison:
-    from pathview.training.contest import contest, request_for
+    from pathview.training.publishing.contest import contest, request_for
 
     progress = StderrProgress()
     rival = work.promoting.rival(version.manifest().recipe)

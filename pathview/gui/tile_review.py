@@ -24,7 +24,7 @@ from pathview.review.answered import AnswerValue, Reviewed, answered_map, review
 from pathview.review.case import ImageRow
 
 if TYPE_CHECKING:
-    from pathview.training.answers import LabelsWritten
+    from pathview.training.data.answers import LabelsWritten
 
 _REST_MS = 250
 """How long threshold and image rest before tiles are chosen anew."""

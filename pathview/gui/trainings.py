@@ -18,8 +18,8 @@ from pathview.settings import Settings
 
 if TYPE_CHECKING:  # the window starts without the wizard and its libraries
     from pathview.gui.wizard.frame import TrainingWizard
-    from pathview.training.plan import Source
-    from pathview.training.run_folder import RunFolder
+    from pathview.training.runs.plan import Source
+    from pathview.training.runs.run_folder import RunFolder
 
 ENOUGH = 20
 """New answers from which fine-tuning is offered."""
@@ -71,14 +71,14 @@ class Trainings(QObject):
     @Slot()
     def fine_tune(self) -> None:
         """A new training on the gallery's answers."""
-        from pathview.training.plan import Source
+        from pathview.training.runs.plan import Source
 
         self._begin((Source(kind="answers"),))
 
     def _begin(self, sources: tuple[Source, ...]) -> None:
         def show(*_: Any) -> None:
             from pathview.gui.wizard.state import Run
-            from pathview.training.plan import Plan
+            from pathview.training.runs.plan import Plan
 
             title = "Fine-tuning on answers" if sources else "New training"
             self._show(Run(self._handle, self._settings, Plan(title=title, sources=sources)))
@@ -112,7 +112,7 @@ class Trainings(QObject):
         def work(*_: Any) -> Any:
             importlib.import_module(_FRAME)  # which takes seconds for the first time
             from pathview.gui.wizard.state import Place, read_known
-            from pathview.training.run_folder import WIZARD
+            from pathview.training.runs.run_folder import WIZARD
 
             place = folder.read(WIZARD, Place) if folder.has(WIZARD) else Place()
             return folder.plan(), read_known(folder), place

@@ -29,7 +29,8 @@ Origin = Literal["trained", "imported", "bundled", "found"]
 """``found``: it lay among the user's models before versions were kept."""
 HISTORY = "history.jsonl"
 REFERENCE = "reference.json"
-"""How scores, stains and pixel sizes were distributed when it was trained, see :mod:`pathview.training.reference`."""
+"""How scores, stains and pixel sizes were distributed when it was trained, see
+:mod:`pathview.training.publishing.reference`."""
 REQUIRED, OPTIONAL = (MANIFEST, WEIGHTS), (SEEN, REFERENCE)
 """Files of a version that are never changed; the card gets a line for each thing that is done with it."""
 CHOOSING: frozenset[Action] = frozenset({"promoted", "rolled_back"})
@@ -56,11 +57,11 @@ class Event(BaseModel):
     override: str = ""
     """Why it was promoted although no comparison said so."""
     comparison: dict[str, Any] = {}
-    """The figures that it was promoted on, see :class:`pathview.training.comparing.Comparison`."""
+    """The figures that it was promoted on, see :class:`pathview.training.measures.comparing.Comparison`."""
     key: str = ""
     """Public key of whoever signed: an override, or an archive."""
     signature: str = ""
-    """Of an override, over :func:`pathview.training.promoting.signed_words`."""
+    """Of an override, over :func:`pathview.training.publishing.promoting.signed_words`."""
 
 
 @dataclass(frozen=True)

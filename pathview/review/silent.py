@@ -1,7 +1,7 @@
 """What models in silent mode said: kept beside the readers' results and never among them.
 
 Rows are in a table of their own that nothing else reads: no list, order, flag, export or decision can come upon them.
-They are told in sums alone, see :mod:`pathview.training.silent_report`.
+They are told in sums alone, see :mod:`pathview.training.publishing.silent_report`.
 """
 
 from __future__ import annotations

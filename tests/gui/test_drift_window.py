@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtWidgets import QLabel
 
 from pathview.gui.dialogs.drift import DriftDialog
-from pathview.training.drift import Drift, Overruled, compared
+from pathview.training.publishing.drift import Drift, Overruled, compared
 
 
 @pytest.fixture

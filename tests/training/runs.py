@@ -9,11 +9,11 @@ from PIL import Image
 
 from pathview.jobs import never, no_progress
 from pathview.settings import Settings
-from pathview.training.collect import Collected, CollectRequest, collect
-from pathview.training.health import examine
-from pathview.training.locked_split import lock_split
-from pathview.training.plan import DatasetRow, Health, Plan, Question, Source, Split, SplitPlan
-from pathview.training.run_folder import RunFolder
+from pathview.training.preparing.collect import Collected, CollectRequest, collect
+from pathview.training.preparing.health import examine
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.plan import DatasetRow, Health, Plan, Question, Source, Split, SplitPlan
+from pathview.training.runs.run_folder import RunFolder
 
 CLASSES = ("benign", "malignant")
 

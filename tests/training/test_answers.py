@@ -17,9 +17,9 @@ from pathview.jobs import Cancelled, never, no_progress
 from pathview.review.answered import Answer, LabelledImage, TileLabel
 from pathview.review.case import ImageRow
 from pathview.settings import Settings
-from pathview.training.answers import COLUMNS, LabelsRequest, LabelsWritten, export_labels
-from pathview.training.dataset import read_dataset
-from pathview.training.parts import split_of
+from pathview.training.data.answers import COLUMNS, LabelsRequest, LabelsWritten, export_labels
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.parts import split_of
 from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder
 
 NAME = "Canary Name"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pathview.models.recipe import AugmentationSpec
-from pathview.training.augment import affine, augmented, recolored, restyled, style_of
+from pathview.training.learning.augment import affine, augmented, recolored, restyled, style_of
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 NONE = AugmentationSpec()

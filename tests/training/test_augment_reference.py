@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from pathview.models.recipe import AugmentationSpec
-from pathview.training.augment import affine, augmented, warp
+from pathview.training.learning.augment import affine, augmented, warp
 
 SHAPE, OUT = (61, 83), (49, 57)
 RNG = np.random.default_rng(7)

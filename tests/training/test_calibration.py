@@ -6,7 +6,7 @@ from scipy.special import expit
 from sklearn.metrics import brier_score_loss
 
 from pathview.errors import DataError
-from pathview.training.calibration import (
+from pathview.training.measures.calibration import (
     conformal_band,
     conformal_limits,
     conformal_sets,

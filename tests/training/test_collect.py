@@ -11,11 +11,11 @@ from pathview.jobs import never, no_progress
 from pathview.results.annotation import Mark
 from pathview.review.case import ImageRow
 from pathview.settings import Settings
-from pathview.training.chosen import chosen, corrected, dataset_of
-from pathview.training.collect import CollectRequest, collect, suggested_classes
-from pathview.training.plan import Correction, Plan, Question, Source
-from pathview.training.run_folder import RunFolder
-from pathview.training.store_labels import DecidedImage, MarkedImage, StoreLabels
+from pathview.training.preparing.collect import CollectRequest, collect, suggested_classes
+from pathview.training.preparing.store_labels import DecidedImage, MarkedImage, StoreLabels
+from pathview.training.runs.chosen import chosen, corrected, dataset_of
+from pathview.training.runs.plan import Correction, Plan, Question, Source
+from pathview.training.runs.run_folder import RunFolder
 from tests.makers import write_patch_folder
 from tests.training.runs import CLASSES, collected, plan_of, save_table, tissue, write_picture, write_table
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from pathview.errors import DataError
-from pathview.training.comparing import Comparison, figures_of, paired
-from pathview.training.predictions import Scored, ScoredClasses
+from pathview.training.measures.comparing import Comparison, figures_of, paired
+from pathview.training.measures.predictions import Scored, ScoredClasses
 
 
 def scored(patients, labels, scores, common=None, total=None) -> Scored:

@@ -9,9 +9,9 @@ from PIL import Image
 from pathview.errors import DataError
 from pathview.geometry import Size
 from pathview.settings import Settings
-from pathview.training.batches import read_truth
-from pathview.training.dataset import class_index, read_dataset
-from pathview.training.samples import Dataset
+from pathview.training.data.dataset import class_index, read_dataset
+from pathview.training.data.loading import read_truth
+from pathview.training.data.samples import Dataset
 from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_dicom, write_patch_folder
 
 CLASSES = ("negative", "idc")

@@ -19,10 +19,10 @@ from pathview.review.database import Database
 from pathview.review.recent import RecentAnalyses, RecentDecision, RecentImage
 from pathview.review.store import Store
 from pathview.settings import Settings
-from pathview.training.drift import ENOUGH, compared, drift, drift_of, overruled, psi
-from pathview.training.figures import Prediction
-from pathview.training.reference import Reference, looks_of, scores_of, stain_numbers
-from pathview.training.samples import Sample
+from pathview.training.data.samples import Sample
+from pathview.training.measures.figures import Prediction
+from pathview.training.publishing.drift import ENOUGH, compared, drift, drift_of, overruled, psi
+from pathview.training.publishing.reference import Reference, looks_of, scores_of, stain_numbers
 from tests.makers import tiny_unet_recipe
 from tests.review.reading_makers import canary_result
 from tests.training.runs import tissue, write_picture

@@ -8,8 +8,8 @@ from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
 from pathview.results.statistics import patient_draws, percentile_interval
-from pathview.training.evaluate import by_groups, color_baseline, intervals, shortcomings
-from pathview.training.predictions import Scored
+from pathview.training.measures.evaluate import by_groups, color_baseline, intervals, shortcomings
+from pathview.training.measures.predictions import Scored
 
 RNG = np.random.default_rng(0)
 

@@ -16,13 +16,13 @@ from pathview.models.keras_features import Extractor
 from pathview.models.keras_training import started
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
-from pathview.training.batches import Loaded, load_samples
-from pathview.training.dataset import read_dataset
-from pathview.training.feature_cache import FeatureCache
-from pathview.training.features import fit_centres, fit_svm, pooled_features, scaled_to, softmax
-from pathview.training.finetune import TrainRequest, train
-from pathview.training.parts import split_of
-from pathview.training.sweep import SweepRequest, sweep
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.loading import Loaded, load_samples
+from pathview.training.data.parts import split_of
+from pathview.training.learning.feature_cache import FeatureCache
+from pathview.training.learning.features import fit_centres, fit_svm, pooled_features, scaled_to, softmax
+from pathview.training.learning.finetune import TrainRequest, train
+from pathview.training.learning.sweep import SweepRequest, sweep
 from tests.makers import tiny_cnn_recipe, write_patch_folder
 
 

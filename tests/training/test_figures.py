@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from pathview.training.figures import (
+from pathview.training.data.samples import Sample
+from pathview.training.measures.figures import (
     arrays_of,
     cell_of,
     curves,
@@ -20,8 +21,7 @@ from pathview.training.figures import (
     table,
     worst_errors,
 )
-from pathview.training.predictions import Scored, ScoredClasses
-from pathview.training.samples import Sample
+from pathview.training.measures.predictions import Scored, ScoredClasses
 
 
 def scored(skill: float = 1.0, n: int = 400, patients: int = 40, seed: int = 0) -> Scored:

@@ -22,11 +22,12 @@ from pathview.models.recipe import load_recipe
 from pathview.models.training_state import STATE
 from pathview.models.weights import WEIGHTS, check_folder, read_manifest, read_seen
 from pathview.settings import Settings
-from pathview.training.assess import EvaluateRequest, evaluate_model
-from pathview.training.batches import TrainingBatches, load_samples
-from pathview.training.dataset import read_dataset
-from pathview.training.finetune import TrainRequest, train
-from pathview.training.start import Start, start_of
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.loading import load_samples
+from pathview.training.learning.batches import TrainingBatches
+from pathview.training.learning.finetune import TrainRequest, train
+from pathview.training.learning.start import Start, start_of
+from pathview.training.measures.assess import EvaluateRequest, evaluate_model
 from tests.makers import breast_pixels, tiny_cnn_recipe, tiny_unet_recipe, write_patch_folder
 
 

@@ -9,13 +9,13 @@ from sklearn.metrics import roc_auc_score
 from pathview.errors import DataError
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.settings import Settings
-from pathview.training.advice import advise
-from pathview.training.chosen import chosen
-from pathview.training.confounding import by_chance, guess_area
-from pathview.training.health import check_health, examine, require_healthy
-from pathview.training.locked_split import lock_split, split_of
-from pathview.training.plan import Override, Question, Split, SplitPlan
-from pathview.training.run_folder import RunFolder
+from pathview.training.preparing.advice import advise
+from pathview.training.preparing.confounding import by_chance, guess_area
+from pathview.training.preparing.health import check_health, examine, require_healthy
+from pathview.training.runs.chosen import chosen
+from pathview.training.runs.locked_split import lock_split, split_of
+from pathview.training.runs.plan import Override, Question, Split, SplitPlan
+from pathview.training.runs.run_folder import RunFolder
 from tests.training.runs import (
     CLASSES,
     PLAIN,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.settings import Settings
-from pathview.training.inspect import groups, look_at, near_pairs, thumbnails
+from pathview.training.preparing.inspect import groups, look_at, near_pairs, thumbnails
 from tests.makers import breast_pixels, write_dicom
 from tests.training.runs import tissue, write_picture
 
@@ -62,7 +62,7 @@ def test_that_empty_pictures_are_not_near_duplicates_of_each_other() -> None:
 
 
 def test_that_pairs_are_found_across_many_blocks(monkeypatch) -> None:
-    monkeypatch.setattr("pathview.training.inspect._PAIRS_AT_ONCE", 30)
+    monkeypatch.setattr("pathview.training.preparing.inspect._PAIRS_AT_ONCE", 30)
     pictures = [tissue(seed, 64)[..., 0] for seed in range(20)]
     pictures += [pictures[2], pictures[19]]
     assert sorted(near_pairs(pictures, no_progress, never())) == [(2, 20), (19, 21)]

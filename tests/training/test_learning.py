@@ -5,8 +5,8 @@ import pytest
 
 from pathview.errors import DataError
 from pathview.jobs import Cancelled, never, no_progress
-from pathview.training.challenge import label_shuffle, likeness_verdict, shuffle_verdict, similarity
-from pathview.training.learning import Features, HeadTask, learning_curve, shuffled
+from pathview.training.judging.challenge import label_shuffle, likeness_verdict, shuffle_verdict, similarity
+from pathview.training.judging.learning_curve import Features, HeadTask, learning_curve, shuffled
 
 
 def features(patients: int, images: int, skill: float, seed: int, mixed: bool = False) -> Features:

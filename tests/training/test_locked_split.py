@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import DataError
-from pathview.training.locked_split import lock_split, require_locked, split_of
-from pathview.training.plan import Correction, Override, SplitPlan
-from pathview.training.run_folder import SPLIT, RunFolder
+from pathview.training.runs.locked_split import lock_split, require_locked, split_of
+from pathview.training.runs.plan import Correction, Override, SplitPlan
+from pathview.training.runs.run_folder import SPLIT, RunFolder
 from tests.training.runs import PLAIN, row
 
 ROWS = tuple(row(number) for number in range(20))

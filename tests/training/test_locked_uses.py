@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import DataError, OutputError
-from pathview.training.locked_uses import log_use, told, uses_of_test
-from pathview.training.run_folder import TEST_USES, RunFolder
+from pathview.training.runs.locked_uses import log_use, told, uses_of_test
+from pathview.training.runs.run_folder import TEST_USES, RunFolder
 
 ONE, OTHER = "a" * 64, "b" * 64
 

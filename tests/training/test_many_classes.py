@@ -20,15 +20,16 @@ from pathview.jobs import never, no_progress
 from pathview.models.keras_backend import KerasNetwork, build, load_network
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
-from pathview.training.assess import EvaluateRequest, evaluate_model
-from pathview.training.batches import Loaded, TrainingBatches, load_samples
-from pathview.training.dataset import class_index, read_dataset
-from pathview.training.evaluate import by_groups, color_baseline, intervals, report
-from pathview.training.finetune import Trained, TrainRequest, train
-from pathview.training.fitting import validation
-from pathview.training.predictions import ScoredClasses
-from pathview.training.scoring import patch_baselines
-from pathview.training.sweep import SweepRequest, sweep
+from pathview.training.data.dataset import class_index, read_dataset
+from pathview.training.data.loading import Loaded, load_samples
+from pathview.training.learning.batches import TrainingBatches
+from pathview.training.learning.finetune import Trained, TrainRequest, train
+from pathview.training.learning.fitting import validation
+from pathview.training.learning.sweep import SweepRequest, sweep
+from pathview.training.measures.assess import EvaluateRequest, evaluate_model
+from pathview.training.measures.evaluate import by_groups, color_baseline, intervals, report
+from pathview.training.measures.predictions import ScoredClasses
+from pathview.training.measures.scoring import patch_baselines
 from tests.makers import tiny_cnn_recipe, write_patch, write_patch_folder
 
 CLASSES = ("normal", "polyps", "ulcer")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pathview.errors import DataError
-from pathview.training.operating import Scores, by_woman, scores_of, unit_of
+from pathview.training.measures.operating import Scores, by_woman, scores_of, unit_of
 
 
 def women(positive: list[float], negative: list[float]) -> Scores:

@@ -12,13 +12,13 @@ from pathview.errors import DataError, ModelError
 from pathview.jobs import never, no_progress
 from pathview.models.weights import Manifest
 from pathview.settings import Settings
-from pathview.training import places
-from pathview.training.assess import ONLY_PLACES
-from pathview.training.batches import load_samples
-from pathview.training.dataset import read_dataset
-from pathview.training.parts import parts_of, split_of
-from pathview.training.places import outlines
-from pathview.training.publish import card_text
+from pathview.training.data import places
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.loading import load_samples
+from pathview.training.data.parts import parts_of, split_of
+from pathview.training.data.places import outlines
+from pathview.training.measures.assess import ONLY_PLACES
+from pathview.training.measures.publish import card_text
 from tests.makers import BrightOutliner, breast_pixels, tiny_cascade_recipe, tiny_unet_recipe
 
 SPOT = (60, 100, 20)

@@ -10,11 +10,11 @@ import numpy as np
 from pathview.jobs import never, no_progress
 from pathview.models.recipe import AugmentationSpec
 from pathview.settings import Settings
-from pathview.training.answering import last_planned
-from pathview.training.plan import Plan, Source
-from pathview.training.previews import previews
-from pathview.training.run_folder import new_run
-from pathview.training.samples import Sample
+from pathview.training.data.samples import Sample
+from pathview.training.learning.previews import previews
+from pathview.training.preparing.answering import last_planned
+from pathview.training.runs.plan import Plan, Source
+from pathview.training.runs.run_folder import new_run
 from tests.makers import tiny_cnn_recipe
 from tests.training.runs import tissue, write_picture
 

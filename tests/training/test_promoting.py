@@ -20,13 +20,13 @@ from pathview.review import audit
 from pathview.review.database import Database
 from pathview.review.verifying import verify_audit
 from pathview.settings import Settings
-from pathview.training import contest as contests
-from pathview.training.comparing import Comparison
-from pathview.training.contest import contest, request_for
-from pathview.training.locked_uses import uses_of_test
-from pathview.training.plan import Override
-from pathview.training.promoting import Promoting, override_holds
-from pathview.training.run_folder import RunFolder
+from pathview.training.measures.comparing import Comparison
+from pathview.training.publishing import contest as contests
+from pathview.training.publishing.contest import contest, request_for
+from pathview.training.publishing.promoting import Promoting, override_holds
+from pathview.training.runs.locked_uses import uses_of_test
+from pathview.training.runs.plan import Override
+from pathview.training.runs.run_folder import RunFolder
 from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
 from tests.training.runs import CLASSES, reddish_run

@@ -10,17 +10,17 @@ from pathview.jobs import never, no_progress
 from pathview.models.registry import REFERENCE
 from pathview.models.weights import CARD, read_manifest
 from pathview.settings import Settings
-from pathview.training import reference
-from pathview.training.calibration import Estimate
-from pathview.training.challenge import CHALLENGES, Challenge, Challenges
-from pathview.training.figures import Prediction
-from pathview.training.locked_uses import log_use
-from pathview.training.plan import Override
-from pathview.training.promoting import Promoting
-from pathview.training.publishing import how_it_came, prepare
-from pathview.training.reference import read_reference
-from pathview.training.result import Result
-from pathview.training.run_folder import RESULT, RunFolder
+from pathview.training.judging.challenge import CHALLENGES, Challenge, Challenges
+from pathview.training.judging.result import Result
+from pathview.training.measures.calibration import Estimate
+from pathview.training.measures.figures import Prediction
+from pathview.training.publishing import reference
+from pathview.training.publishing.promoting import Promoting
+from pathview.training.publishing.publishing import how_it_came, prepare
+from pathview.training.publishing.reference import read_reference
+from pathview.training.runs.locked_uses import log_use
+from pathview.training.runs.plan import Override
+from pathview.training.runs.run_folder import RESULT, RunFolder
 from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
 from tests.training.runs import CLASSES, reddish_run

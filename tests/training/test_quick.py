@@ -14,18 +14,19 @@ from pathview.models.keras_backend import load_network
 from pathview.models.recipe import AugmentationSpec, InputSpec, Recipe, TrainingSpec, load_recipe
 from pathview.models.weights import read_manifest
 from pathview.settings import Settings
-from pathview.training import kept_samples
-from pathview.training.batches import TrainingBatches, load_samples
-from pathview.training.dataset import read_dataset
-from pathview.training.features import fit_logistic, softmax
-from pathview.training.forecast import forecast
-from pathview.training.hyperparameters import TABLE, changed, full_name, offered, parsed, value_of
-from pathview.training.kept_samples import KeptSamples, PixelFile, keep_samples
-from pathview.training.levels import has_quick, planned_recipe
-from pathview.training.locked_split import lock_split
-from pathview.training.plan import Plan, Question, RecipePlan
-from pathview.training.run_folder import RunFolder
-from pathview.training.running import RunOptions, run_training
+from pathview.training.data import kept_samples
+from pathview.training.data.dataset import read_dataset
+from pathview.training.data.kept_samples import KeptSamples, PixelFile, keep_samples
+from pathview.training.data.loading import load_samples
+from pathview.training.learning.batches import TrainingBatches
+from pathview.training.learning.features import fit_logistic, softmax
+from pathview.training.learning.forecast import forecast
+from pathview.training.learning.running import RunOptions, run_training
+from pathview.training.runs.hyperparameters import TABLE, changed, full_name, offered, parsed, value_of
+from pathview.training.runs.levels import has_quick, planned_recipe
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.plan import Plan, Question, RecipePlan
+from pathview.training.runs.run_folder import RunFolder
 from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_patch_folder, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
 

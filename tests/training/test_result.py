@@ -17,20 +17,20 @@ from pathview.errors import DataError
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.weights import read_manifest, write_manifest
 from pathview.settings import Settings
-from pathview.training.challenge import challenge_model, read_challenges
-from pathview.training.choosing import (
+from pathview.training.judging.challenge import challenge_model, read_challenges
+from pathview.training.judging.choosing import (
     Choice,
     keep_choice,
     read_operating,
     suggested,
     validation_scores,
 )
-from pathview.training.figures import arrays_of, cell_of
-from pathview.training.locked_split import lock_split
-from pathview.training.locked_uses import uses_of_test
-from pathview.training.plan import DatasetRow, Plan, Question, SplitPlan
-from pathview.training.result import make_result, read_predictions, read_result
-from pathview.training.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
+from pathview.training.judging.result import make_result, read_predictions, read_result
+from pathview.training.measures.figures import arrays_of, cell_of
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.locked_uses import uses_of_test
+from pathview.training.runs.plan import DatasetRow, Plan, Question, SplitPlan
+from pathview.training.runs.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
 from tests.makers import breast_pixels
 
 PATIENTS, IMAGES = 30, 2

@@ -8,8 +8,8 @@ import pytest
 
 from pathview.errors import DataError, OutputError
 from pathview.settings import Settings
-from pathview.training.plan import Correction, DatasetRow, Plan, Question, Source, SplitPlan, TrainingEvent
-from pathview.training.run_folder import EVENTS, PLAN, RunFolder, is_disk_full, named_run, new_run, runs
+from pathview.training.runs.plan import Correction, DatasetRow, Plan, Question, Source, SplitPlan, TrainingEvent
+from pathview.training.runs.run_folder import EVENTS, PLAN, RunFolder, is_disk_full, named_run, new_run, runs
 from tests.training.runs import row
 
 

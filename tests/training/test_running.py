@@ -21,15 +21,15 @@ from pathview.models.keras_training import NotFinite
 from pathview.models.training_state import STATE, DiskFull, epochs_kept
 from pathview.models.weights import read_manifest, read_seen
 from pathview.settings import Settings
-from pathview.training import steering
-from pathview.training.batches import TrainingBatches
-from pathview.training.forecast import forecast
-from pathview.training.locked_split import lock_split
-from pathview.training.plan import RecipePlan, TrainingEvent
-from pathview.training.run_folder import EVENTS, HISTORY, RunFolder
-from pathview.training.run_log import present
-from pathview.training.running import Ran, RunOptions, run_training
-from pathview.training.steering import ask, go_on, is_training
+from pathview.training.learning.batches import TrainingBatches
+from pathview.training.learning.forecast import forecast
+from pathview.training.learning.running import Ran, RunOptions, run_training
+from pathview.training.runs import steering
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.plan import RecipePlan, TrainingEvent
+from pathview.training.runs.run_folder import EVENTS, HISTORY, RunFolder
+from pathview.training.runs.run_log import present
+from pathview.training.runs.steering import ask, go_on, is_training
 from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
 
@@ -38,8 +38,8 @@ KILLED = """
 import os, signal, sys
 from pathview.jobs import never
 from pathview.settings import Settings
-from pathview.training.run_folder import RunFolder
-from pathview.training.running import RunOptions, run_training
+from pathview.training.runs.run_folder import RunFolder
+from pathview.training.learning.running import RunOptions, run_training
 
 def progress(step):
     if step.message.startswith("epoch 3") and step.early is None:

@@ -18,9 +18,9 @@ from pathview.jobs import never, no_progress
 from pathview.models.graphs import file_name
 from pathview.models.recipe import InputSpec, load_recipe
 from pathview.settings import Settings
-from pathview.training.batches import load_samples
-from pathview.training.sample_stains import SampleStains
-from pathview.training.samples import Sample
+from pathview.training.data.loading import load_samples
+from pathview.training.data.sample_stains import SampleStains
+from pathview.training.data.samples import Sample
 from tests.images.slides import tissue_pixels, write_pyramid
 from tests.makers import tiny_cnn_recipe
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathview.training.split import Fractions, split_by_patient, strata_of
+from pathview.training.data.split import Fractions, split_by_patient, strata_of
 
 PATIENTS = st.dictionaries(st.text("abcdef0123456789", min_size=1, max_size=4), st.sampled_from("AB"), max_size=60)
 

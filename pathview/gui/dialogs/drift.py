@@ -29,8 +29,8 @@ from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.settings import INVESTIGATIONAL
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.drift import Drift, Drifted
-    from pathview.training.drift import Level as DriftLevel
+    from pathview.training.publishing.drift import Drift, Drifted
+    from pathview.training.publishing.drift import Level as DriftLevel
 
 _SIZE = QSize(1000, 720)
 _LAST = 500
@@ -171,7 +171,7 @@ class DriftDialog(QDialog):
         name, last = self.model.currentText(), self.last.value()
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Drift:
-            from pathview.training.drift import drift_of
+            from pathview.training.publishing.drift import drift_of
 
             session = self._handle.get()
             model, database = session.catalogue.model(name), session.cases.database

@@ -14,9 +14,9 @@ from pathview.gui.wizard.parts import Table, row, wrapped
 from pathview.gui.wizard.state import Run
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.challenge import Challenge, Kind
-    from pathview.training.locked_uses import UseOfTest
-    from pathview.training.plan import Level
+    from pathview.training.judging.challenge import Challenge, Kind
+    from pathview.training.runs.locked_uses import UseOfTest
+    from pathview.training.runs.plan import Level
 
 _KINDS: dict[Kind, tuple[str, str]] = {
     "label_shuffle": (
@@ -87,7 +87,7 @@ class ChallengePage(FinishedPage):
     @Slot()
     def challenge(self) -> None:
         """Challenge the model, and keep what it came to."""
-        from pathview.training.challenge import challenge_model
+        from pathview.training.judging.challenge import challenge_model
 
         self.start(self.run.in_child(challenge_model, self.run.made), self._done, "challenging the model")
 

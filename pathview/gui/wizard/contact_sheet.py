@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from pathview.gui.theme import Theme
 from pathview.gui.wizard.labelled import Labelled
 from pathview.gui.wizard.picture_strip import Rgb8, pixmap_of
-from pathview.training.plan import DatasetRow
+from pathview.training.runs.plan import DatasetRow
 
 Index = QModelIndex | QPersistentModelIndex
 ItemRole = Qt.ItemDataRole.UserRole

@@ -16,8 +16,8 @@ from pathview.gui.wizard.state import told
 from pathview.models.training_state import epochs_kept
 from pathview.models.weights import MANIFEST
 from pathview.settings import Settings
-from pathview.training.run_folder import DATASET, PLAN, RESULT, SPLIT, RunFolder, runs
-from pathview.training.steering import is_training
+from pathview.training.runs.run_folder import DATASET, PLAN, RESULT, SPLIT, RunFolder, runs
+from pathview.training.runs.steering import is_training
 
 _SIZE = QSize(620, 440)
 _NONE = "There is no training yet. Training > New training... begins one."

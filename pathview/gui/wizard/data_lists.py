@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pathview.training.chosen import truth_of
-from pathview.training.plan import DatasetRow, Question
+from pathview.training.runs.chosen import truth_of
+from pathview.training.runs.plan import DatasetRow, Question
 
 Cells = tuple[str, ...]
 _NONE = "not told"

@@ -17,9 +17,9 @@ from pathview.gui.wizard.rows_model import RowsView
 from pathview.gui.wizard.sources import SourcesPanel
 from pathview.gui.wizard.state import Known, Run, data_key, read_known
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.training.collect import CollectRequest, collect, suggested_classes
-from pathview.training.plan import Question, Source
-from pathview.training.store_labels import labels_by_source
+from pathview.training.preparing.collect import CollectRequest, collect, suggested_classes
+from pathview.training.preparing.store_labels import labels_by_source
+from pathview.training.runs.plan import Question, Source
 
 _FILES = 400
 """Found files that patterns are tried on."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from pathview.gui.job_runner import Work
 from pathview.gui.wizard.state import Run, told
-from pathview.training.plan import RecipePlan
+from pathview.training.runs.plan import RecipePlan
 
 _MEASURING = "Time: being measured ..."
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
 from pathview.gui.wizard.parts import wrapped
-from pathview.training.plan import Finding, Level
+from pathview.training.runs.plan import Finding, Level
 
 LEVEL_WORDS: dict[Level, str] = {"red": "stops here", "amber": "look at this", "ok": "fine"}
 _GAP = 18

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
     from pathview.models.weights import Manifest
-    from pathview.training.challenge import Challenges
-    from pathview.training.choosing import Operating
-    from pathview.training.comparing import Comparison
-    from pathview.training.figures import Prediction
-    from pathview.training.locked_uses import UseOfTest
-    from pathview.training.result import Result
+    from pathview.training.judging.challenge import Challenges
+    from pathview.training.judging.choosing import Operating
+    from pathview.training.judging.result import Result
+    from pathview.training.measures.comparing import Comparison
+    from pathview.training.measures.figures import Prediction
+    from pathview.training.runs.locked_uses import UseOfTest
 
 NOT_TRAINED = "Nothing is trained yet: go back to Training and start it."
 COMPARISON = "comparison.json"
@@ -47,12 +47,12 @@ def read_finished(folder: RunFolder) -> Finished:
         DataError, ModelError: something is damaged.
     """
     from pathview.models.weights import MANIFEST, read_manifest
-    from pathview.training.challenge import CHALLENGES, read_challenges
-    from pathview.training.choosing import OPERATING, read_operating
-    from pathview.training.comparing import Comparison
-    from pathview.training.locked_uses import told, uses_of_test
-    from pathview.training.result import read_predictions, read_result
-    from pathview.training.run_folder import RESULT
+    from pathview.training.judging.challenge import CHALLENGES, read_challenges
+    from pathview.training.judging.choosing import OPERATING, read_operating
+    from pathview.training.judging.result import read_predictions, read_result
+    from pathview.training.measures.comparing import Comparison
+    from pathview.training.runs.locked_uses import told, uses_of_test
+    from pathview.training.runs.run_folder import RESULT
 
     uses = uses_of_test(folder)
     if not (folder.model / MANIFEST).is_file():

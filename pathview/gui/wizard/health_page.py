@@ -15,9 +15,9 @@ from pathview.gui.wizard.parts import count, wrapped
 from pathview.gui.wizard.picture_strip import PictureStrip, Rgb8, Shown
 from pathview.gui.wizard.state import Known, Run, read_known
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.training.health import check_health
-from pathview.training.inspect import thumbnails
-from pathview.training.plan import Finding, Health
+from pathview.training.preparing.health import check_health
+from pathview.training.preparing.inspect import thumbnails
+from pathview.training.runs.plan import Finding, Health
 
 _STRIP = 190
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEd
 
 from pathview.gui.wizard.base_page import dim, strong
 from pathview.models.recipe import Recipe
-from pathview.training.hyperparameters import Group, Hyperparameter, Value, offered, value_of
+from pathview.training.runs.hyperparameters import Group, Hyperparameter, Value, offered, value_of
 
 GROUP_WORDS: Mapping[Group, str] = {
     "fitting": "Fitting",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathview.training.chosen import lacks_label, truth_of
-from pathview.training.plan import Correction, DatasetRow, Plan
+from pathview.training.runs.chosen import lacks_label, truth_of
+from pathview.training.runs.plan import Correction, DatasetRow, Plan
 
 
 @dataclass(frozen=True)

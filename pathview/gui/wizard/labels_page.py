@@ -16,9 +16,9 @@ from pathview.gui.wizard.labelled import Labelled, corrections_with, labelled
 from pathview.gui.wizard.picture_strip import Rgb8
 from pathview.gui.wizard.state import Run
 from pathview.settings import login_name
-from pathview.training.chosen import lacks_label
-from pathview.training.inspect import thumbnails
-from pathview.training.plan import Correction, DatasetRow
+from pathview.training.preparing.inspect import thumbnails
+from pathview.training.runs.chosen import lacks_label
+from pathview.training.runs.plan import Correction, DatasetRow
 
 _ALL, _DISAGREE, _CHANGED, _LEFT_OUT = "all", "disagree", "changed", "left out"
 _KEYS = ("X leave out", "U take back", "Shift + arrows choose several", "Enter goes on")

@@ -13,12 +13,12 @@ from pathview.models.imagenet import import_job
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
-from pathview.training.forecast import Forecast, forecast
-from pathview.training.levels import planned_recipe
-from pathview.training.plan import Plan, RecipeLevel, RecipePlan
-from pathview.training.run_folder import RunFolder
-from pathview.training.running import RunOptions
-from pathview.training.start import NoImageNet, start_of
+from pathview.training.learning.forecast import Forecast, forecast
+from pathview.training.learning.running import RunOptions
+from pathview.training.learning.start import NoImageNet, start_of
+from pathview.training.runs.levels import planned_recipe
+from pathview.training.runs.plan import Plan, RecipeLevel, RecipePlan
+from pathview.training.runs.run_folder import RunFolder
 
 LEVELS: tuple[RecipeLevel, ...] = ("quick", "thorough", "exact")
 
@@ -126,7 +126,7 @@ class _AsPlanned(RunFolder):
 def forecast_of(
     run: RunFolder, plan: Plan, settings: Settings, progress: ProgressSink, cancel: CancelToken
 ) -> Forecast:
-    """How long a run would take by a plan; see :func:`pathview.training.forecast.forecast`."""
+    """How long a run would take by a plan; see :func:`pathview.training.learning.forecast.forecast`."""
     return forecast(_AsPlanned(run.path, plan), RunOptions(), settings, progress, cancel)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pathview.gui.wizard.state import Run
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.choosing import Choice
-    from pathview.training.operating import BandOutcome, Outcome, Scores
+    from pathview.training.judging.choosing import Choice
+    from pathview.training.measures.operating import BandOutcome, Outcome, Scores
 
 
 class OutcomeAsker:

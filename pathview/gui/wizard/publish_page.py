@@ -130,7 +130,7 @@ class PublishPage(FinishedPage):
 
     @Slot(str, str)
     def _publish(self, who: str, why: str) -> None:
-        from pathview.training.plan import Override
+        from pathview.training.runs.plan import Override
 
         override = Override(who=who, why=why) if why else None
         self.do(publishing(self.run.made, self._version, override), "publishing", self._changed)

@@ -13,8 +13,8 @@ from pathview.gui.theme import Theme
 from pathview.gui.wizard.base_page import BasePage, dim
 from pathview.gui.wizard.state import Run
 from pathview.models.catalogue import Model
-from pathview.training.plan import Costly, PlannedTask, Question
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.plan import Costly, PlannedTask, Question
+from pathview.training.runs.run_folder import RunFolder
 
 _TASKS: Mapping[PlannedTask, tuple[str, str]] = {
     "classification": ("&Classify images or patches", "Each image gets a class: benign or malignant, for instance."),

@@ -31,10 +31,10 @@ from pathview.gui.wizard.question_page import INITIAL
 from pathview.gui.wizard.state import Run
 from pathview.models.networks import NETWORKS
 from pathview.models.recipe import Recipe
-from pathview.training.chosen import dataset_of
-from pathview.training.hyperparameters import value_of
-from pathview.training.plan import RecipeLevel, RecipePlan
-from pathview.training.previews import previews
+from pathview.training.learning.previews import previews
+from pathview.training.runs.chosen import dataset_of
+from pathview.training.runs.hyperparameters import value_of
+from pathview.training.runs.plan import RecipeLevel, RecipePlan
 
 _REST_MS = 250
 _LEVEL_WORDS: Mapping[RecipeLevel, tuple[str, str]] = {

@@ -82,7 +82,7 @@ class ResultPage(FinishedPage):
     @Slot()
     def make(self) -> None:
         """Look, and count it."""
-        from pathview.training.result import make_result
+        from pathview.training.judging.result import make_result
 
         folder = self.run.made
         self.look.setEnabled(False)
@@ -98,7 +98,7 @@ class ResultPage(FinishedPage):
         self.reread()
 
     def _draw(self, images: Sequence[Shown], side: int, done: Callable[[Rgb8], None]) -> None:
-        from pathview.training.inspect import thumbnails
+        from pathview.training.preparing.inspect import thumbnails
 
         files = [(one.file, one.masks) for one in images]
         self.run.fetch(self.run.in_opener(thumbnails, files, side), done)

@@ -16,10 +16,10 @@ from pathview.gui.wizard.plots import Chart, Drawing, Line
 from pathview.results.confusion import Confusion
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.calibration import Estimate, Reliability
-    from pathview.training.figures import Curves, Peer, Prediction
-    from pathview.training.learning import LearningCurve
-    from pathview.training.result import Result
+    from pathview.training.judging.learning_curve import LearningCurve
+    from pathview.training.judging.result import Result
+    from pathview.training.measures.calibration import Estimate, Reliability
+    from pathview.training.measures.figures import Curves, Peer, Prediction
 
 FIGURES = {
     "auc": "AUC",
@@ -156,7 +156,7 @@ class ErrorsView(QWidget):
     @Slot(int, int)
     def show_cell(self, label: int, called: int) -> None:
         """Show the images of a cell, those that the model was surest of first."""
-        from pathview.training.figures import cell_of
+        from pathview.training.measures.figures import cell_of
 
         if self._result is None:
             return

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from pathview.gui.wizard.base_page import dim
-from pathview.training.plan import PlannedTask, Source, SourceKind
-from pathview.training.samples import absolute
+from pathview.training.data.samples import absolute
+from pathview.training.runs.plan import PlannedTask, Source, SourceKind
 
 PATTERNS: Mapping[str, str] = {
     "As table or layout tell": "",

@@ -17,9 +17,9 @@ from pathview.gui.wizard.base_page import BasePage, dim
 from pathview.gui.wizard.parts import Table, wrapped
 from pathview.gui.wizard.state import Known, Run, read_known
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.training.chosen import truth_of, unit_of
-from pathview.training.locked_split import lock_split, split_of
-from pathview.training.plan import PARTS, DatasetRow, Override, PartName, Plan, Split, SplitPlan
+from pathview.training.runs.chosen import truth_of, unit_of
+from pathview.training.runs.locked_split import lock_split, split_of
+from pathview.training.runs.plan import PARTS, DatasetRow, Override, PartName, Plan, Split, SplitPlan
 
 _REST_MS = 250
 _PART_WORDS: dict[PartName, str] = {

@@ -11,11 +11,11 @@ from pathview.errors import DataError
 from pathview.gui.wizard.finished import COMPARISON
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.session import Session
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
     from pathview.models.registry import Event, Version
-    from pathview.training.plan import Override
+    from pathview.training.runs.plan import Override
 
 Deed = Callable[[Session, ProgressSink, CancelToken], Any]
 """What somebody does with a model."""
@@ -98,7 +98,7 @@ def read_standing(folder: RunFolder, session: Session) -> Standing:
 
 
 def _silent_said(version: Version, session: Session) -> tuple[str, ...]:
-    from pathview.training.silent_report import silent_report
+    from pathview.training.publishing.silent_report import silent_report
 
     records = session.cases.silent.records(version.name, version.number, session.reader)
     try:
@@ -136,7 +136,7 @@ def registering(folder: RunFolder) -> Deed:
     """Keep the model of a training as a version; it is not used before it is published."""
 
     def deed(session: Session, progress: ProgressSink, cancel: CancelToken) -> Any:
-        from pathview.training.publishing import prepare
+        from pathview.training.publishing.publishing import prepare
 
         prepared = session.training_engine.run(prepare, folder.path, session.settings, progress=progress, cancel=cancel)
         return session.promoting.register(prepared.folder, prepared.sentence)
@@ -148,7 +148,7 @@ def comparing(folder: RunFolder, version: Version, margin: float | None) -> Deed
     """Compare a version with the present model on the locked test patients, which is counted; the outcome is kept."""
 
     def deed(session: Session, progress: ProgressSink, cancel: CancelToken) -> Any:
-        from pathview.training.contest import contest, request_for
+        from pathview.training.publishing.contest import contest, request_for
 
         rival = session.promoting.rival(version.manifest().recipe)
         request = request_for(version.folder, rival, folder.path, session.reader, margin)
@@ -163,7 +163,7 @@ def publishing(folder: RunFolder, version: Version, override: Override | None) -
     """Let a version analyse images from now on: as its comparison says, or by a signed override."""
 
     def deed(session: Session, *_: Any) -> Any:
-        from pathview.training.comparing import Comparison
+        from pathview.training.measures.comparing import Comparison
 
         comparison = folder.read(COMPARISON, Comparison) if folder.has(COMPARISON) else None
         if override is not None and comparison is not None and comparison.new_sha256 != version.manifest().sha256:

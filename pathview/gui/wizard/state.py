@@ -21,10 +21,10 @@ from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.session import Session
 from pathview.settings import Settings
-from pathview.training.chosen import chosen, corrected
-from pathview.training.locked_split import begun
-from pathview.training.plan import DatasetRow, Fields, Health, Plan, Split
-from pathview.training.run_folder import DATASET, HEALTH, SPLIT, WIZARD, RunFolder, new_run
+from pathview.training.runs.chosen import chosen, corrected
+from pathview.training.runs.locked_split import begun
+from pathview.training.runs.plan import DatasetRow, Fields, Health, Plan, Split
+from pathview.training.runs.run_folder import DATASET, HEALTH, SPLIT, WIZARD, RunFolder, new_run
 
 log = logging.getLogger(__name__)
 BUG = "PathView has a bug here; what happened is in its log. Nothing that was saved is lost."

@@ -15,8 +15,8 @@ from pathview.gui.wizard.parts import row, wrapped
 from pathview.gui.wizard.plots import Drawing, Line
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.choosing import Choice
-    from pathview.training.operating import BandOutcome, Outcome, Scores
+    from pathview.training.judging.choosing import Choice
+    from pathview.training.measures.operating import BandOutcome, Outcome, Scores
 
 Floats = npt.NDArray[np.float64]
 _BINS = (4, 20)

@@ -18,11 +18,11 @@ from pathview.gui.wizard.plots import Chart
 from pathview.gui.wizard.result_views import reliability_drawing
 from pathview.gui.wizard.state import Run
 from pathview.gui.wizard.threshold_controls import ThresholdControls, scores_drawing
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.choosing import Choice, Operating
-    from pathview.training.operating import BandOutcome, Outcome, Scores
+    from pathview.training.judging.choosing import Choice, Operating
+    from pathview.training.measures.operating import BandOutcome, Outcome, Scores
 
 _FIRST = "Look at the result first: thresholds are chosen from the scores that it wrote."
 _MOVED = "What you set is not kept in the model: keep it, or go back to what was kept."
@@ -40,7 +40,7 @@ class Choosing:
 
 def read_choosing(folder: RunFolder, kept: Operating | None) -> Choosing:
     """The validation scores of a run with a result; not in the window's thread."""
-    from pathview.training.choosing import suggested, validation_scores
+    from pathview.training.judging.choosing import suggested, validation_scores
 
     try:
         return Choosing(validation_scores(folder), suggested(folder), kept)
@@ -157,7 +157,7 @@ class ThresholdPage(FinishedPage):
 
     @Slot()
     def _suggest_conformal(self) -> None:
-        from pathview.training.choosing import suggested
+        from pathview.training.judging.choosing import suggested
 
         folder, choice = self.run.made, self.controls.choice
         if choice is not None:
@@ -168,7 +168,7 @@ class ThresholdPage(FinishedPage):
 
     @Slot()
     def _keep(self) -> None:
-        from pathview.training.choosing import keep_choice
+        from pathview.training.judging.choosing import keep_choice
 
         choice = self.controls.choice
         if choice is not None:

@@ -17,7 +17,7 @@ from pathview.gui.wizard.state import Known, Run, read_known
 from pathview.gui.wizard.training_seen import Seen, read_seen
 from pathview.gui.wizard.training_views import CurvesRow, EpochsView, FactsRow
 from pathview.jobs import CancelToken, Progress, ProgressSink
-from pathview.training.plan import TrainingEvent
+from pathview.training.runs.plan import TrainingEvent
 
 _LOOK_MS = 1000
 _NOT_YET = (
@@ -198,7 +198,7 @@ class TrainingPage(BasePage):
         box.open()
 
     def _train(self, resume: bool = False, anew: bool = False) -> None:
-        from pathview.training.running import RunOptions, run_training
+        from pathview.training.learning.running import RunOptions, run_training
 
         self._resumed = True
         scratch, board = self.scratch.isChecked() and not self.scratch.isHidden(), self.tensorboard.isChecked()
@@ -237,7 +237,7 @@ class TrainingPage(BasePage):
         self.run.fetch(lambda *_: read_known(folder), take)
 
     def _on_error(self, error: Exception) -> None:
-        from pathview.training.start import NoImageNet
+        from pathview.training.learning.start import NoImageNet
 
         if isinstance(error, NoImageNet):
             self.scratch.show()
@@ -255,14 +255,14 @@ class TrainingPage(BasePage):
 
     @Slot()
     def _on_pause(self) -> None:
-        from pathview.training.steering import ask, go_on
+        from pathview.training.runs.steering import ask, go_on
 
         folder, pausing = self.run.made, self.seen.pausing
         self.run.fetch(lambda *_: go_on(folder) if pausing else ask(folder, "pause"), lambda _: self.reread())
 
     @Slot()
     def _on_keep_best(self) -> None:
-        from pathview.training.steering import ask
+        from pathview.training.runs.steering import ask
 
         folder = self.run.made
         self.state.setText(_STOPPING)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathview.training.plan import EventKind, TrainingEvent
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.plan import EventKind, TrainingEvent
+from pathview.training.runs.run_folder import RunFolder
 
 _INTERRUPTED: frozenset[EventKind] = frozenset({"started", "resumed", "epoch", "paused", "smaller_batch"})
 """What a training tells last that somebody or something ended in its midst."""
@@ -85,8 +85,8 @@ def read_seen(folder: RunFolder, ours: bool) -> Seen:
     """
     from pathview.models.training_state import epochs_kept
     from pathview.models.weights import MANIFEST
-    from pathview.training.run_log import present
-    from pathview.training.steering import asked, is_training
+    from pathview.training.runs.run_log import present
+    from pathview.training.runs.steering import asked, is_training
 
     return Seen(
         present(folder.events()),

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSl
 from pathview.gui.wizard.parts import wrapped
 from pathview.gui.wizard.plots import Chart, Drawing, Line
 from pathview.gui.wizard.training_seen import Seen
-from pathview.training.plan import Number
+from pathview.training.runs.plan import Number
 
 _WORDS = {"auc": "AUC", "dice": "Dice", "iou": "IoU", "f1": "F1"}
 _FACTS = ("Epoch", "Best epoch", "Time left", "Device", "Memory", "Images a step")
@@ -76,7 +76,7 @@ def _best(seen: Seen, numbers: dict[str, Number]) -> str:
 
 
 def _time(seconds: Number) -> str:
-    from pathview.training.run_log import in_words
+    from pathview.training.runs.run_log import in_words
 
     return in_words(float(seconds)) if isinstance(seconds, (int, float)) else "-"
 

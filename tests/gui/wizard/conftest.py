@@ -11,8 +11,8 @@ from shiboken6 import isValid
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.jobs import never, no_progress
 from pathview.settings import Settings
-from pathview.training.result import make_result
-from pathview.training.run_folder import RunFolder
+from pathview.training.judging.result import make_result
+from pathview.training.runs.run_folder import RunFolder
 from tests.gui.wizard.finished_runs import a_handle, wizard_on
 from tests.training.test_result import write_run
 

@@ -13,7 +13,7 @@ from pathview.review.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.run_folder import RunFolder
 
 
 def a_handle(settings: Settings, folder: Path) -> SessionHandle:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget, QWizard
 
 from pathview.gui.main_window import MainWindow
 from pathview.gui.wizard.frame import TrainingWizard
-from pathview.training.forecast import Forecast, Span
-from pathview.training.plan import Source
+from pathview.training.learning.forecast import Forecast, Span
+from pathview.training.runs.plan import Source
 
 
 def begin(window: MainWindow) -> TrainingWizard:

@@ -14,10 +14,10 @@ from pathview.gui.wizard.standing import read_standing
 from pathview.models.registry import Registry
 from pathview.models.weights import read_manifest, write_manifest
 from pathview.settings import Settings
-from pathview.training.choosing import read_operating
-from pathview.training.locked_uses import uses_of_test
-from pathview.training.result import read_predictions, read_result
-from pathview.training.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
+from pathview.training.judging.choosing import read_operating
+from pathview.training.judging.result import read_predictions, read_result
+from pathview.training.runs.locked_uses import uses_of_test
+from pathview.training.runs.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
 from tests.gui.wizard.conftest import quiet
 from tests.gui.wizard.looks import FOCUS, named, none_is_cut
 

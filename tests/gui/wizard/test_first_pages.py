@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 from pathview.gui.wizard import recipe_page
 from pathview.gui.wizard.contact_sheet import ContactSheet
 from pathview.gui.wizard.labelled import Labelled
-from pathview.training.plan import Source
-from pathview.training.run_folder import RunFolder
+from pathview.training.runs.plan import Source
+from pathview.training.runs.run_folder import RunFolder
 from tests.gui.wizard.first_pages import at_labels, back, begin, go_on, minutes, rest, write
 from tests.gui.wizard.looks import FOCUS, named, none_is_cut
 from tests.training.runs import row, save_table, tissue, write_picture, write_table

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QMessageBox
 
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.models.training_state import epochs_kept
-from pathview.training.locked_split import lock_split
-from pathview.training.plan import EventKind, RecipePlan, TrainingEvent
-from pathview.training.run_folder import EVENTS, RunFolder
-from pathview.training.steering import ask
+from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.plan import EventKind, RecipePlan, TrainingEvent
+from pathview.training.runs.run_folder import EVENTS, RunFolder
+from pathview.training.runs.steering import ask
 from tests.gui.wizard.conftest import quiet
 from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table

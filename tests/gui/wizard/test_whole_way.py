@@ -13,8 +13,8 @@ from pathview.gui.main_window import MainWindow
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.gui.wizard.publish_page import PublishPage
 from pathview.models.registry import Registry
-from pathview.training.locked_uses import uses_of_test
-from pathview.training.plan import Source
+from pathview.training.runs.locked_uses import uses_of_test
+from pathview.training.runs.plan import Source
 from tests.gui.wizard.conftest import quiet
 from tests.gui.wizard.first_pages import at_labels, begin, go_on, rest, write
 from tests.training.runs import save_table, tissue, write_picture

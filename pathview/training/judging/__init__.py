@@ -1,0 +1,1 @@
+"""What a trained model is looked at with: result, learning curve, thresholds, challenges."""

@@ -1,0 +1,1 @@
+"""What predictions are worth: figures, intervals, comparisons, the card that tells them."""

@@ -1,0 +1,56 @@
+"""The model card: what a model is, was made from, reaches, and must not be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from pathview.errors import OutputError
+from pathview.models.weights import CARD, Manifest
+from pathview.settings import INVESTIGATIONAL, resource_dir
+from pathview.training.measures.assess import ONLY_PLACES
+
+
+def write_card(
+    folder: Path, manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: Path | None = None
+) -> None:
+    """Write ``card.md`` into a model folder.
+
+    Args:
+        folder: the model's.
+        manifest: with the test figures.
+        counts: images and patients of each part.
+        about: Markdown with what no program knows: the data's origin and licence, limits, commands.
+
+    Raises:
+        OutputError: a file cannot be read or written.
+    """
+    try:
+        prose = about.read_text(encoding="utf-8").strip() if about else ""
+        (folder / CARD).write_text(card_text(manifest, counts, prose), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"The model card cannot be written to {folder.name}: {error.strerror}.") from error
+
+
+def card_text(manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: str) -> str:
+    """The card as Markdown."""
+    environment = Environment(
+        loader=FileSystemLoader(resource_dir() / "templates"),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(),  # the card is Markdown, which has nothing to escape
+        trim_blocks=True,
+    )
+    values: dict[str, Any] = {
+        "recipe": manifest.recipe,
+        "only_places": ONLY_PLACES,
+        "things": "places" if manifest.recipe.regions else "images",
+        "manifest": manifest,
+        "metrics": manifest.metrics,
+        "counts": counts,
+        "about": about,
+        "notice": INVESTIGATIONAL,
+    }
+    return environment.get_template("card.md.j2").render(values).rstrip() + "\n"

@@ -1,0 +1,1 @@
+"""Before anything is trained: data collected, inspected, checked, advised on."""

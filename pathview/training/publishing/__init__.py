@@ -1,0 +1,1 @@
+"""Versions that are shown to readers: contest, promotion, silent running, drift."""
