@@ -19,8 +19,8 @@ from pathview.results.annotation import Mark
 from pathview.results.annotation_edit import erased, painted
 from pathview.results.annotation_index import MarkIndex
 from pathview.results.annotation_shapes import GRID_PX
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 SHAPES, CORNERS, SIDE = 10_000, 40, 40_000

@@ -20,7 +20,7 @@ from pathview.compute.engine import LocalEngine
 from pathview.geometry import Region
 from pathview.images.formats import open_image
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.samples import mammogram, tomosynthesis
 from pathview.samples.mammogram import STUDY, PhantomImage, draw

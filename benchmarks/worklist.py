@@ -18,13 +18,13 @@ import numpy as np
 from sqlalchemy import insert, text
 
 from benchmarks.common import report
-from pathview.review.database import Database
-from pathview.review.listed import DECIDED, LOCKED, OPENED, seen_by, words_of
-from pathview.review.reading_tables import ReadingTable
-from pathview.review.seals import seal_rows
+from pathview.review.reading.listed import DECIDED, LOCKED, OPENED, seen_by, words_of
+from pathview.review.reading.worklist_query import BY_MODEL, LABELS, ORDERS, STATES, WorklistQuery
+from pathview.review.sql.database import Database
+from pathview.review.sql.reading_tables import ReadingTable
+from pathview.review.sql.seals import seal_rows
+from pathview.review.sql.tables import CaseTable, ImageTable
 from pathview.review.store import Store
-from pathview.review.tables import CaseTable, ImageTable
-from pathview.review.worklist_query import BY_MODEL, LABELS, ORDERS, STATES, WorklistQuery
 
 LIMIT_MS = 100.0
 CASES = 100_000

@@ -108,7 +108,7 @@ def write_demo_report(session: Session, cases: tuple[Path, ...], folder: Path, p
     """Analyse the sample cases, keep the results in the session's store, and write ``report.html``."""
     from pathview.export.files import outcome_json, write_files
     from pathview.export.report import ReportEntry, write_report
-    from pathview.review.veil import veiled_outcome
+    from pathview.review.reading.veil import veiled_outcome
 
     added = session.add(cases, worklist=SAMPLES)
     images = [image for case_id in added.case_ids for image in session.protocol.case(case_id).images]

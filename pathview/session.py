@@ -18,11 +18,11 @@ from pathview.jobs import CancelToken, ProgressSink, checkpoint, never, no_progr
 from pathview.models.catalogue import Catalogue, Model, require_weights
 from pathview.results.result import NotAnalysed, Outcome, ResultKept, ScoreMap
 from pathview.results.tile_files import GrowingMaps, table_of
-from pathview.review.case import DecisionRow, DecisionValue, ImageRow, ResultRow
 from pathview.review.csv_import import Imported, import_csv
 from pathview.review.intake import Added, Intake, Studies, studies
-from pathview.review.reading import Assessment
-from pathview.review.veil import ResultHidden
+from pathview.review.reading.reading import Assessment
+from pathview.review.reading.veil import ResultHidden
+from pathview.review.records.case import DecisionRow, DecisionValue, ImageRow, ResultRow
 from pathview.settings import Settings, login_name
 from pathview.training.preparing.answering import Answering
 from pathview.training.publishing.promoting import Promoting

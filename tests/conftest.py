@@ -103,7 +103,7 @@ def no_leaked_threads():
 @pytest.fixture
 def store(tmp_path: Path):
     """An empty store in a file of its own."""
-    from pathview.review.database import Database
+    from pathview.review.sql.database import Database
     from pathview.review.store import Store
 
     found = Store(Database(tmp_path / "study.sqlite"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pathview.cli import run
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from tests.review.study_makers import StudyMaker
 
 P, N = "positive", "negative"

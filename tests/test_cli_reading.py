@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from pathview import cli
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.settings import Settings
 from tests.makers import breast_pixels, write_dicom

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pathview import cli
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.session import WindowRequest
 from tests.review.filled import fill

@@ -13,9 +13,9 @@ from pathview.compute.engine import JobFailed, LocalEngine
 from pathview.errors import ImageError
 from pathview.jobs import Cancelled, no_progress
 from pathview.results.result import ResultKept
-from pathview.review.database import Database
+from pathview.review.reading.worklist_query import WorklistQuery
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
-from pathview.review.worklist_query import WorklistQuery
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
 from tests.lists import assisted

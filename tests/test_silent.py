@@ -18,14 +18,14 @@ from pathview.jobs import Cancelled
 from pathview.models.registry import Version
 from pathview.models.weights import read_manifest
 from pathview.results.result import AnalysisResult, ScoreMap
-from pathview.review import audit
-from pathview.review.case import CaseDetail
-from pathview.review.database import Database
-from pathview.review.modes import MODES
-from pathview.review.silent import SilentPair, SilentRecords
+from pathview.review.cases.silent import SilentPair, SilentRecords
+from pathview.review.reading.worklist_query import WorklistQuery
+from pathview.review.records.case import CaseDetail
+from pathview.review.records.modes import MODES
+from pathview.review.sql import audit
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_audit
 from pathview.review.store import Store
-from pathview.review.verifying import verify_audit
-from pathview.review.worklist_query import WorklistQuery
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
 from pathview.training.publishing.promoting import Promoting

@@ -11,11 +11,11 @@ from pydicom.dataset import Dataset
 
 from pathview import cli
 from pathview.compute.engine import LocalEngine
-from pathview.review.case import NewImage
-from pathview.review.database import Database
-from pathview.review.grouping import grouped, without_copies
+from pathview.review.records.case import NewImage
+from pathview.review.records.grouping import grouped, without_copies
+from pathview.review.sql.database import Database
+from pathview.review.sql.tables import CaseTable
 from pathview.review.store import Store
-from pathview.review.tables import CaseTable
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings
 from tests.makers import breast_pixels, write_dicom

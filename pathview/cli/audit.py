@@ -14,7 +14,7 @@ app = typer.Typer(help="Who did what and when, and whether any of it was changed
 @app.command("verify")
 def audit_verify(context: typer.Context, store: StoreOption = None) -> None:
     """Check the trail: every row as it was written, none missing. One JSON object; exit status 1 where one is not."""
-    from pathview.review.verifying import verify_audit
+    from pathview.review.sql.verifying import verify_audit
 
     with opened(context, store) as database:
         found = verify_audit(database)
@@ -31,7 +31,7 @@ def audit_list(
     store: StoreOption = None,
 ) -> None:
     """The trail, one JSON line a row, without what is hidden from this reader."""
-    from pathview.review import audit
+    from pathview.review.sql import audit
 
     with session(context, store, keep=True, write=False) as work:
         if reader:

@@ -21,7 +21,7 @@ from pathview.session import Session, WindowRequest
 from pathview.settings import Settings
 
 if TYPE_CHECKING:
-    from pathview.review.database import Database
+    from pathview.review.sql.database import Database
 
 
 @dataclass
@@ -96,13 +96,13 @@ def session(
     engine: Engine = LocalEngine()
     opened = None
     if store is not None or keep:
-        from pathview.review.database import Database  # SQLAlchemy takes half of a short command's time
+        from pathview.review.sql.database import Database  # SQLAlchemy takes half of a short command's time
         from pathview.review.store import Store
 
         opened = Store(Database(store or settings.store_place, writable=write))
     found = Session(settings, engine, engine, opened)
     if reader is not None:
-        from pathview.review.readers import checked_name
+        from pathview.review.reading.readers import checked_name
 
         found.reader = checked_name(reader)
     try:
@@ -114,7 +114,7 @@ def session(
 @contextmanager
 def opened(context: typer.Context, store: Path | str | None) -> Iterator[Database]:
     """A store to look at, beside whoever writes to it, without a session."""
-    from pathview.review.database import Database
+    from pathview.review.sql.database import Database
 
     database = Database(store or cast("Context", context.obj).settings.store_place, writable=False)
     try:

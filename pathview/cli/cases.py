@@ -9,8 +9,8 @@ import typer
 
 from pathview.cli import drawn, tiles
 from pathview.cli.base import ReaderOption, StoreOption, conditions, emit, session
-from pathview.review.case import DECISIONS, Order
-from pathview.review.reading import Assessment, OpenedReading
+from pathview.review.reading.reading import Assessment, OpenedReading
+from pathview.review.records.case import DECISIONS, Order
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 app = typer.Typer(help="The worklist, its decisions, and what readers say of tiles.", rich_markup_mode=None)
@@ -32,7 +32,7 @@ def cases_list(
     if order is not None and order not in ORDERS:
         raise typer.BadParameter(f"--order is one of {', '.join(ORDERS)}")
     with session(context, store, keep=True, write=False, reader=reader) as work:
-        from pathview.review.worklist_query import WorklistQuery
+        from pathview.review.reading.worklist_query import WorklistQuery
 
         lists = work.cases.worklists
         worklist_id = lists.named(worklist).id if worklist is not None else None

@@ -11,10 +11,10 @@ import typer
 
 from pathview.cli.base import Paths, StderrProgress, emit, say, session
 from pathview.errors import HangingError
-from pathview.review.case import NewImage
-from pathview.review.grouping import Group, without_copies
-from pathview.review.hanging import HangingImage, HungSlot, Protocol, choose_protocol, find_protocols, hang
 from pathview.review.intake import Studies
+from pathview.review.records.case import NewImage
+from pathview.review.records.grouping import Group, without_copies
+from pathview.review.records.hanging import HangingImage, HungSlot, Protocol, choose_protocol, find_protocols, hang
 
 app = typer.Typer(rich_markup_mode=None)
 

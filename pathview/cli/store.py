@@ -18,7 +18,7 @@ app = typer.Typer(help="Backups of the case store, and whether it is whole.", ri
 @app.command("verify")
 def store_verify(context: typer.Context, store: StoreOption = None) -> None:
     """Check pages, references, every row's seal and the audit trail. Exit status 1 where something is wrong."""
-    from pathview.review.verifying import verify_store
+    from pathview.review.sql.verifying import verify_store
 
     with opened(context, store) as database:
         found = verify_store(database)
@@ -29,7 +29,7 @@ def store_verify(context: typer.Context, store: StoreOption = None) -> None:
 @app.command("backup")
 def store_backup(context: typer.Context, store: StoreOption = None) -> None:
     """Make a backup now, beside those of each day."""
-    from pathview.review.backups import Backup, backup_now, of_file
+    from pathview.review.sql.backups import Backup, backup_now, of_file
 
     with opened(context, store) as database:
         made: Backup = of_file(backup_now(database))
@@ -45,7 +45,7 @@ def store_backups(
     store: StoreOption = None,
 ) -> None:
     """The backups there are, one JSON line each, the newest first."""
-    from pathview.review.backups import backups_of
+    from pathview.review.sql.backups import backups_of
 
     for backup in backups_of(_file(context, store), check):
         emit(backup.as_json())
@@ -60,7 +60,7 @@ def store_restore(
     store: StoreOption = None,
 ) -> None:
     """Put a backup in the store's place. What is there is put aside under another name, never deleted."""
-    from pathview.review.backups import backup_named, holding, restore
+    from pathview.review.sql.backups import backup_named, holding, restore
 
     path = _file(context, store)
     if path.exists():
@@ -91,7 +91,7 @@ def _file(context: typer.Context, store: str | None) -> Path:
     Raises:
         StoreError: it is on a server, whose backups are its own.
     """
-    from pathview.review.server import BACKUPS, is_url
+    from pathview.review.sql.server import BACKUPS, is_url
 
     place = store or cast("Context", context.obj).settings.store_place
     if is_url(place):

@@ -11,8 +11,8 @@ from pathview.cli.base import ReaderOption, StderrProgress, StoreOption, emit, n
 from pathview.errors import StoreError
 from pathview.geometry import Region
 from pathview.results.regions import LIMIT, TILE_ORDERS, TileRegion
-from pathview.review.answered import ANSWERS, AnswerValue
-from pathview.review.case import CaseDetail, ImageRow
+from pathview.review.records.answered import ANSWERS, AnswerValue
+from pathview.review.records.case import CaseDetail, ImageRow
 from pathview.session import Session
 
 app = typer.Typer(rich_markup_mode=None)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pathview.cli.base import ReaderOption, StderrProgress, StoreOption, emit, say, session
-from pathview.review.forms import SIMPLE, find_forms
-from pathview.review.modes import MODES, Mode
+from pathview.review.records.forms import SIMPLE, find_forms
+from pathview.review.records.modes import MODES, Mode
 from pathview.session import Session
 
 if TYPE_CHECKING:
-    from pathview.review.worklist import Worklist
+    from pathview.review.reading.worklist import Worklist
 
 app = typer.Typer(help="Worklists: their mode and form, and which cases are in them.", rich_markup_mode=None)
 NameArgument = Annotated[str, typer.Argument(help="Name of the list, as `worklists list` prints it.")]
@@ -167,7 +167,7 @@ def worklists_import(
 
 def _counted(work: Session, worklist: Worklist) -> dict[str, Any]:
     """A list with what is in it."""
-    from pathview.review.worklist_query import WorklistQuery
+    from pathview.review.reading.worklist_query import WorklistQuery
 
     counts = work.cases.worklists.counts(WorklistQuery(worklist.id), work.reader)
     return {**vars(worklist), "cases": counts.total, "states": dict(counts.states)}

@@ -9,10 +9,10 @@ from pathlib import Path
 from pathview.export.agreement_report import write_agreement_page
 from pathview.export.study_csv import write_study
 from pathview.jobs import CancelToken, ProgressSink, no_progress
-from pathview.review.agreement import Agreement, measure_agreement
-from pathview.review.forms import find_forms
-from pathview.review.scales import scales_of
-from pathview.review.study_records import Studies
+from pathview.review.agreement.agreement import Agreement, measure_agreement
+from pathview.review.agreement.scales import scales_of
+from pathview.review.cases.study_records import Studies
+from pathview.review.records.forms import find_forms
 from pathview.settings import Settings
 
 PAGE = "report.html"

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from pathview.export.agreement_report import section_page
 from pathview.export.report import render_page
-from pathview.review.agreement import Agreement
-from pathview.review.agreement_figures import Section
+from pathview.review.agreement.agreement import Agreement
+from pathview.review.agreement.figures import Section
 
 LINK = "cases:"
 """What a link begins with; the number of a list of :attr:`AgreementPage.lists` follows."""

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from pathview.errors import OutputError
 from pathview.export.report import render_page
 from pathview.export.study_csv import CASES
-from pathview.review.agreement import Agreement
-from pathview.review.agreement_figures import Section
+from pathview.review.agreement.agreement import Agreement
+from pathview.review.agreement.figures import Section
 
 TITLE = "Agreement of readers, model and truth"
 COLORS = ("#1f6fb8", "#b3261e", "#0f6b56", "#8a5a00", "#6b3fa0", "#00707f", "#a0326b", "#4d5563")

@@ -19,7 +19,7 @@ from pathview.images.source import ImageSource
 from pathview.results.mask import full_mask, row_blocks, sample
 from pathview.results.result import AnalysisResult, Outcome, ScoreMap, score_words
 from pathview.results.tile_files import table_of, write_csv
-from pathview.review.veil import ResultHidden
+from pathview.review.reading.veil import ResultHidden
 from pathview.settings import Settings
 
 _PICTURE_SIDE = 1200

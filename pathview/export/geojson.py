@@ -11,8 +11,8 @@ import shapely.geometry
 
 from pathview.errors import OutputError
 from pathview.results.annotation_shapes import shape_of
-from pathview.review.labels import Label
-from pathview.review.marks import StoredMark
+from pathview.review.cases.labels import Label
+from pathview.review.cases.marks import StoredMark
 from pathview.settings import INVESTIGATIONAL
 
 _NO_COLOR = (128, 128, 128)

@@ -16,8 +16,8 @@ from pathview.errors import AnnotationError, DataError
 from pathview.geometry import Size
 from pathview.results.annotation import Mark, MarkKind, Point
 from pathview.results.annotation_shapes import shape_of, with_shape
-from pathview.review.case import ImageRow
-from pathview.review.labels import Label
+from pathview.review.cases.labels import Label
+from pathview.review.records.case import ImageRow
 
 _MOST_BYTES = 512 * 2**20
 _OWN = ("kind", "reader", "changed")

@@ -12,9 +12,9 @@ from typing import Any
 from pathview import __version__
 from pathview.csv_cells import safe_row
 from pathview.errors import OutputError
-from pathview.review.agreement import Agreement
-from pathview.review.agreement_figures import Section
-from pathview.review.study_records import Assessed, StudyCase
+from pathview.review.agreement.agreement import Agreement
+from pathview.review.agreement.figures import Section
+from pathview.review.cases.study_records import Assessed, StudyCase
 from pathview.settings import INVESTIGATIONAL
 
 READINGS, NUMBERS, CASES, ABOUT = "readings.csv", "numbers.csv", "number_cases.csv", "agreement.json"

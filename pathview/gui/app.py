@@ -90,7 +90,7 @@ def open_session(settings: Settings, store: Path | str | None, reader: str = "")
         StoreError: the store cannot be opened.
     """
     from pathview.compute.worker import Worker
-    from pathview.review.database import Database
+    from pathview.review.sql.database import Database
     from pathview.review.store import Store
     from pathview.session import Session
 

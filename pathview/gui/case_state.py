@@ -15,13 +15,13 @@ from pathview.images.pyramid import PictureData
 from pathview.results.findings import Finding
 from pathview.results.mask import AREA_STEPS
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, CaseRow, ImageRow, ResultRow
+from pathview.review.records.case import CaseDetail, CaseRow, ImageRow, ResultRow
 
 if TYPE_CHECKING:  # the window starts without their libraries
     from pathview.images.graphics import Graphics
     from pathview.images.slab import SlabMode
     from pathview.images.stain import Channel
-    from pathview.review.hanging import HungStep
+    from pathview.review.records.hanging import HungStep
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from pathview.gui.store_keeper import StoreKeeper
 from pathview.gui.tile_review import TileReview
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, ImageRow
+from pathview.review.records.case import CaseDetail, ImageRow
 
 log = logging.getLogger(__name__)
 _SAVE_S = 30.0

@@ -13,7 +13,7 @@ from pathview.gui.mark_keeper import MarkKeeper
 from pathview.results.annotation import Mark
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.labels import Label
+    from pathview.review.cases.labels import Label
 
 
 class Labelling(QObject):

@@ -11,19 +11,19 @@ from PySide6.QtCore import QObject, Signal
 from pathview.errors import UnconfirmedError
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.session_handle import SessionHandle
-from pathview.review.case import CaseRow, CaseState, Order
-from pathview.review.modes import MODE_NAMES, Mode
+from pathview.review.records.case import CaseRow, CaseState, Order
+from pathview.review.records.modes import MODE_NAMES, Mode
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.saved_views import SavedView
-    from pathview.review.worklist import Worklist
-    from pathview.review.worklist_query import Counts, WorklistQuery
+    from pathview.review.reading.saved_views import SavedView
+    from pathview.review.reading.worklist import Worklist
+    from pathview.review.reading.worklist_query import Counts, WorklistQuery
     from pathview.review.worklists import Worklists
     from pathview.session import Session
 
 PAGE = 200
 Wanted = Mapping[str, Any]
-"""Fields of a :class:`pathview.review.worklist_query.WorklistQuery`, as the reader chose them."""
+"""Fields of a :class:`pathview.review.reading.worklist_query.WorklistQuery`, as the reader chose them."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Lists(QObject):
     page_ready = Signal(object, int, object)
     """The query, the row that a page begins at, and its rows."""
     counts_ready = Signal(object)
-    """:class:`pathview.review.worklist_query.Counts` of the query that was asked for last."""
+    """:class:`pathview.review.reading.worklist_query.Counts` of the query that was asked for last."""
     found = Signal(int)
     """The case beside the one that is read."""
     changed = Signal()
@@ -216,7 +216,7 @@ class Lists(QObject):
 
 def _listing(session: Session, wanted: Wanted, starts: Sequence[int]) -> Listing:
     """In the store's thread."""
-    from pathview.review.worklist_query import WorklistQuery
+    from pathview.review.reading.worklist_query import WorklistQuery
 
     worklists = session.cases.worklists
     lists = worklists.all()

@@ -22,7 +22,7 @@ from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.findings import Finding, findings
 from pathview.results.mask import area_curve
 from pathview.results.result import ScoreMap
-from pathview.review.case import ImageRow, ResultRow
+from pathview.review.records.case import ImageRow, ResultRow
 from pathview.settings import Settings
 
 if TYPE_CHECKING:  # the window starts without DICOM's library

@@ -38,7 +38,7 @@ from pathview.gui.sitting import Sitting
 from pathview.gui.trainings import Trainings
 from pathview.gui.viewer.viewer import Viewer
 from pathview.gui.worklist_flow import WorklistFlow
-from pathview.review.case import DecisionValue
+from pathview.review.records.case import DecisionValue
 from pathview.settings import INVESTIGATIONAL, Settings
 
 if TYPE_CHECKING:  # see the intake

@@ -26,7 +26,7 @@ from pathview.results.annotation_history import Change, History, Step
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.results.annotation_index import MarkIndex
-    from pathview.review.marks import StoredMark
+    from pathview.review.cases.marks import StoredMark
     from pathview.session import Session
 
 _SAVING = ("saving ...",)

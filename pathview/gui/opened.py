@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pathview.review.case import CaseDetail, CaseRow, ImageRow
+from pathview.review.records.case import CaseDetail, CaseRow, ImageRow
 
 if TYPE_CHECKING:  # the window starts without their library
-    from pathview.review.hanging import HungStep, Protocol
-    from pathview.review.reading import OpenedReading
+    from pathview.review.reading.reading import OpenedReading
+    from pathview.review.records.hanging import HungStep, Protocol
     from pathview.session import Session
 
 
@@ -34,7 +34,7 @@ class Opened:
 
     def hung(self, wanted: str = "") -> tuple[tuple[HungStep, ...], str]:
         """The steps and the name of the protocol: the wanted one, else the one that the images ask for."""
-        from pathview.review.hanging import HangingImage, choose_protocol, hang
+        from pathview.review.records.hanging import HangingImage, choose_protocol, hang
 
         current = [HangingImage.from_info(image.id, image.info) for image in self.detail.images]
         earlier = [HangingImage.from_info(image.id, image.info) for image in self.images[len(current) :]]
@@ -56,7 +56,7 @@ def look(session: Session, case_id: int, reading: OpenedReading | None = None, a
     Raises:
         StoreError: there is no such case.
     """
-    from pathview.review.hanging import find_protocols
+    from pathview.review.records.hanging import find_protocols
 
     protocol = session.protocol
     detail = reading.detail if reading is not None else protocol.case(case_id)

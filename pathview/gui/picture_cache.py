@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from pathview.images.pyramid import PictureData
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 
 Key = tuple[str, str, float | None]
 

@@ -15,12 +15,12 @@ from pathview.gui.job_runner import JobRunner
 from pathview.gui.opened import Opened
 from pathview.gui.reading_room import ReadingRoom
 from pathview.gui.session_handle import SessionHandle
-from pathview.review.case import CaseDetail, DecisionRow
+from pathview.review.records.case import CaseDetail, DecisionRow
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
+    from pathview.review.cases.replay import Replay
     from pathview.review.protocol import ReadingProtocol
-    from pathview.review.reading import OpenedReading
-    from pathview.review.replay import Replay
+    from pathview.review.reading.reading import OpenedReading
 
 _DRAFT_MS = 400
 """How long after a keystroke what was begun is on the disk."""
@@ -154,7 +154,7 @@ class ReadingDesk(QObject):
         """Lock a first assessment or decide; it is shown once it is on the disk.
 
         Args:
-            said: the fields of :class:`pathview.review.reading.Assessment`.
+            said: the fields of :class:`pathview.review.reading.reading.Assessment`.
         """
         now = self.now
         if now is None or self.replay is not None:
@@ -164,7 +164,7 @@ class ReadingDesk(QObject):
         seconds = round(self.seconds(), 1)
 
         def work(protocol: ReadingProtocol, case_id: int) -> None:
-            from pathview.review.reading import Assessment
+            from pathview.review.reading.reading import Assessment
 
             protocol.assess(case_id, Assessment(**said, stage=now.stage), context, seconds)
 

@@ -16,7 +16,7 @@ from pathview.gui.panels.assessment import AssessmentPanel
 from pathview.gui.preferences import Preferences
 from pathview.gui.replaying import Replaying
 from pathview.gui.viewer.light_box import LightBox
-from pathview.review.case import DECISIONS, DecisionValue
+from pathview.review.records.case import DECISIONS, DecisionValue
 
 OF_THE_MODEL = (
     "mask",

@@ -19,13 +19,13 @@ from pathview.gui.tile_feed import TileFeed
 from pathview.images.pyramid import PictureData, halvings
 from pathview.results.findings import Finding
 from pathview.results.result import ScoreMap
-from pathview.review.case import CaseDetail, ImageRow
+from pathview.review.records.case import CaseDetail, ImageRow
 
 if TYPE_CHECKING:  # the window starts without their libraries
     from pathview.images.graphics import Graphics
     from pathview.images.slab import Slab, SlabMode
     from pathview.images.tiles import TileKey
-    from pathview.review.hanging import Protocol
+    from pathview.review.records.hanging import Protocol
 
 _MEASURE_DELAY_MS = 120
 

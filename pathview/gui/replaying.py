@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 from pathview.gui.desk import Desk
 from pathview.gui.viewer.light_box import LightBox
 from pathview.gui.viewer.tones import noted_tones, recall_tone
-from pathview.review.case import CaseDetail
+from pathview.review.records.case import CaseDetail
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.replay import Replay
+    from pathview.review.cases.replay import Replay
 
 _LOOK = ("mask", "fill", "heat", "layer", "colormap", "opacity", "thresholds")
 """Of the state: what comes back when the replay ends."""

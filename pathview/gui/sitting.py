@@ -17,7 +17,7 @@ from pathview.gui.preferences import Preferences
 from pathview.settings import login_name
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.backups import Backup, Restored
+    from pathview.review.sql.backups import Backup, Restored
 
 _BUSY = "Something is being analysed or opened; let it end or cancel it (Esc), then restore."
 

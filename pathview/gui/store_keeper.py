@@ -12,8 +12,8 @@ from pathview.gui.job_runner import JobRunner
 from pathview.gui.session_handle import SessionHandle
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.backups import Backup, Restored
-    from pathview.review.verifying import Verified
+    from pathview.review.sql.backups import Backup, Restored
+    from pathview.review.sql.verifying import Verified
 
 
 class StoreKeeper(QObject):
@@ -22,9 +22,9 @@ class StoreKeeper(QObject):
     said = Signal(str)
     """What was done or found, in a sentence."""
     listed = Signal(object)
-    """All :class:`pathview.review.backups.Backup`, the newest first."""
+    """All :class:`pathview.review.sql.backups.Backup`, the newest first."""
     restored = Signal(object)
-    """A :class:`pathview.review.backups.Restored`; all that was read of the store before is out of date."""
+    """A :class:`pathview.review.sql.backups.Restored`; all that was read of the store before is out of date."""
     failed = Signal(object)
 
     def __init__(self, handle: SessionHandle, store: JobRunner, parent: QObject) -> None:
@@ -41,7 +41,7 @@ class StoreKeeper(QObject):
         """Make a backup now."""
 
         def work(*_: Any) -> Path:
-            from pathview.review.backups import backup_now
+            from pathview.review.sql.backups import backup_now
 
             return backup_now(self._handle.get().cases.database)
 
@@ -51,7 +51,7 @@ class StoreKeeper(QObject):
         """Check every row and the audit trail."""
 
         def work(*_: Any) -> Verified:
-            from pathview.review.verifying import verify_store
+            from pathview.review.sql.verifying import verify_store
 
             return verify_store(self._handle.get().cases.database)
 
@@ -67,7 +67,7 @@ class StoreKeeper(QObject):
         """Ask for the backups there are."""
 
         def work(*_: Any) -> tuple[Backup, ...]:
-            from pathview.review.backups import backups_of
+            from pathview.review.sql.backups import backups_of
 
             return backups_of(self._file(), check=False)
 
@@ -77,8 +77,8 @@ class StoreKeeper(QObject):
         """Put a backup in the store's place; what is there is put aside, never deleted."""
 
         def work(*_: Any) -> Restored:
-            from pathview.review.backups import restore
-            from pathview.review.database import Database
+            from pathview.review.sql.backups import restore
+            from pathview.review.sql.database import Database
             from pathview.review.store import Store
 
             path = self._file()
@@ -104,7 +104,7 @@ class StoreKeeper(QObject):
         opened = self._handle.opened
         path = opened.cases.database.path if opened is not None else self.path
         if path is None:
-            from pathview.review.server import BACKUPS
+            from pathview.review.sql.server import BACKUPS
 
             raise StoreError(BACKUPS)
         return path

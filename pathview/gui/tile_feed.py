@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import CancelToken, ProgressSink
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 
 if TYPE_CHECKING:  # the window starts without OpenSlide
     from pathview.images.stain import Channel

@@ -14,7 +14,7 @@ from pathview.images.cuts import load_cuts
 from pathview.images.render import under_heat
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.results.result import ScoreMap
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 
 if TYPE_CHECKING:
     from pathview.session import Session

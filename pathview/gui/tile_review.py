@@ -20,8 +20,8 @@ from pathview.jobs import CancelToken, ProgressSink
 from pathview.results.confusion import GivenClasses, called, confusion, tiles_of
 from pathview.results.regions import TileRegion
 from pathview.results.result import ScoreMap
-from pathview.review.answered import AnswerValue, Reviewed, answered_map, reviewable
-from pathview.review.case import ImageRow
+from pathview.review.records.answered import AnswerValue, Reviewed, answered_map, reviewable
+from pathview.review.records.case import ImageRow
 
 if TYPE_CHECKING:
     from pathview.training.data.answers import LabelsWritten

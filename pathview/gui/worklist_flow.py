@@ -14,11 +14,11 @@ from pathview.gui.dialogs.worklists import WorklistsDialog
 from pathview.gui.lists import Lists
 from pathview.gui.panels.worklist import WorklistPanel
 from pathview.gui.preferences import Preferences
-from pathview.review.case import CaseRow
+from pathview.review.records.case import CaseRow
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
-    from pathview.review.worklist import Worklist
+    from pathview.review.reading.worklist import Worklist
 
 _FOR_CASES = ("assign_me", "assign", "assign_nobody", "move_cases", "analyse_selection")
 """What the menu of the list offers."""

@@ -16,8 +16,8 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never
 from pathview.review.intake import Intake
 
 if TYPE_CHECKING:  # the command line starts without its libraries
+    from pathview.review.reading.truths import TruthValue
     from pathview.review.store import Store
-    from pathview.review.truths import TruthValue
 
 COLUMNS = ("path", "worklist", "assigned_to", "title", "truth", "truth_source")
 """``path`` must be there; it is absolute, or from the table's folder."""
@@ -101,8 +101,8 @@ def import_csv(
 
 def _refusal(line: _Line, folder: Path, home: str | None, store: Store, actor: str) -> str:
     """Why nothing is taken of a line, in a sentence; empty: it can be. ``actor`` empty: readers may be new."""
-    from pathview.review.readers import checked_name
-    from pathview.review.truths import TRUTHS
+    from pathview.review.reading.readers import checked_name
+    from pathview.review.reading.truths import TRUTHS
 
     if not line["path"]:
         return "it names no path."

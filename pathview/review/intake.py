@@ -14,8 +14,8 @@ from pathview.images.formats import SUFFIXES, images_at
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
 from pathview.results.result import NotAnalysed
-from pathview.review.case import CaseDetail, NewImage
-from pathview.review.grouping import Group, grouped, without_copies
+from pathview.review.records.case import CaseDetail, NewImage
+from pathview.review.records.grouping import Group, grouped, without_copies
 
 if TYPE_CHECKING:  # the command line starts without its libraries
     from pathview.review.store import Store

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from pathview.errors import StoreError
 from pathview.images.digest import fingerprint
 from pathview.results.result import AnalysisResult, Outcome
-from pathview.review import veil
-from pathview.review.database import Database
-from pathview.review.modes import Sight
 from pathview.review.protocol import ReadingProtocol
+from pathview.review.reading import veil
+from pathview.review.records.modes import Sight
+from pathview.review.sql.database import Database
+from pathview.review.sql.tables import ImageTable
 from pathview.review.store import Store
-from pathview.review.tables import ImageTable
 from pathview.settings import Settings
 
 _WHY = "asked for with an analysis outside the store"

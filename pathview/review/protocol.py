@@ -1,7 +1,7 @@
 """The reading protocol: the one way in which a reader gets to see cases and says what they think of them.
 
-Whatever it gives is under the veil (:mod:`pathview.review.veil`): where the mode of a case's list hides the model
-from this reader, nothing of the model is in the records. That holds on the command line and after coming back.
+Whatever it gives is under the veil (:mod:`pathview.review.reading.veil`): where the mode of a case's list hides the
+model from this reader, nothing of the model is in the records. That holds on the command line and after coming back.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from sqlalchemy.orm import Session
 
 from pathview.errors import FormError, ReadingError, StoreError
 from pathview.results.result import Outcome, ScoreMap
-from pathview.review import audit, deciding, drafts, rows, veil
-from pathview.review.answered import Answer, LabelledImage
-from pathview.review.case import CaseDetail, CaseRow, DecisionRow
-from pathview.review.deciding import begun, reading_of
-from pathview.review.forms import SIMPLE, Form, Forms, find_forms
-from pathview.review.listed import is_called
-from pathview.review.marks import StoredMark
-from pathview.review.modes import Sight
-from pathview.review.reading import Assessment, OpenedReading, Reading, reading_row, sight_for, stage_for
-from pathview.review.reading_tables import ReadingTable, WorklistTable
-from pathview.review.replay import Replay, replayed
-from pathview.review.rows import PROBABILITY
+from pathview.review.cases import deciding, rows
+from pathview.review.cases.deciding import begun, reading_of
+from pathview.review.cases.marks import StoredMark
+from pathview.review.cases.replay import Replay, replayed
+from pathview.review.cases.rows import PROBABILITY
+from pathview.review.reading import drafts, veil
+from pathview.review.reading.listed import is_called
+from pathview.review.reading.reading import Assessment, OpenedReading, Reading, reading_row, sight_for, stage_for
+from pathview.review.reading.worklist import Worklist, worklist_row
+from pathview.review.records.answered import Answer, LabelledImage
+from pathview.review.records.case import CaseDetail, CaseRow, DecisionRow
+from pathview.review.records.forms import SIMPLE, Form, Forms, find_forms
+from pathview.review.records.modes import Sight
+from pathview.review.sql import audit
+from pathview.review.sql.reading_tables import ReadingTable, WorklistTable
+from pathview.review.sql.tables import CaseTable, DecisionTable, ImageTable, ResultTable
 from pathview.review.store import Store, existing_case
-from pathview.review.tables import CaseTable, DecisionTable, ImageTable, ResultTable
-from pathview.review.worklist import Worklist, worklist_row
 from pathview.settings import Settings
 
 _AT_ONCE = 1000
@@ -226,7 +228,7 @@ class ReadingProtocol:
     ) -> DecisionRow:
         """Lock the first assessment or decide, as the list's mode has it; committed when this returns.
 
-        See :func:`pathview.review.deciding.assess`.
+        See :func:`pathview.review.cases.deciding.assess`.
 
         Raises:
             ReadingError: the protocol does not allow it, or something is missing or wrong.
@@ -260,7 +262,7 @@ class ReadingProtocol:
                 deciding.reveal(session, row, why)
 
     def save_draft(self, case_id: int, content: Mapping[str, Any]) -> None:
-        """Keep what was begun (JSON; empty: nothing); see :data:`pathview.review.drafts.ASSESSMENT`."""
+        """Keep what was begun (JSON; empty: nothing); see :data:`pathview.review.reading.drafts.ASSESSMENT`."""
         with self._db.transaction() as session:
             existing_case(session, case_id)
             drafts.save(session, case_id, self.reader, content)

@@ -12,23 +12,24 @@ from sqlalchemy.orm import Session, selectinload
 
 from pathview.errors import StoreError
 from pathview.results.result import NotAnalysed, Outcome, ScoreMap
-from pathview.review import audit, deciding, rows
-from pathview.review.answers import Answers
-from pathview.review.backups import backup_if_due
-from pathview.review.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage
-from pathview.review.database import Database
-from pathview.review.labels import Labels
-from pathview.review.marks import Marks
-from pathview.review.readers import Readers
-from pathview.review.reading import Assessment
-from pathview.review.rows import PROBABILITY
-from pathview.review.silent import SilentResults
-from pathview.review.study_records import Studies
-from pathview.review.summarising import refresh
-from pathview.review.tables import CaseTable, ImageTable, MapTable
-from pathview.review.truths import Truths
-from pathview.review.worklist import home_of
-from pathview.review.worklist_pages import stored_rows
+from pathview.review.cases import deciding, rows
+from pathview.review.cases.answers import Answers
+from pathview.review.cases.labels import Labels
+from pathview.review.cases.marks import Marks
+from pathview.review.cases.rows import PROBABILITY
+from pathview.review.cases.silent import SilentResults
+from pathview.review.cases.study_records import Studies
+from pathview.review.cases.summarising import refresh
+from pathview.review.reading.readers import Readers
+from pathview.review.reading.reading import Assessment
+from pathview.review.reading.truths import Truths
+from pathview.review.reading.worklist import home_of
+from pathview.review.reading.worklist_pages import stored_rows
+from pathview.review.records.case import CaseDetail, CaseRow, DecisionRow, DecisionValue, NewImage
+from pathview.review.sql import audit
+from pathview.review.sql.backups import backup_if_due
+from pathview.review.sql.database import Database
+from pathview.review.sql.tables import CaseTable, ImageTable, MapTable
 from pathview.review.worklists import Worklists
 
 
@@ -203,7 +204,7 @@ class Store:
     ) -> DecisionRow:
         """Record a value alone as an assessment, or withdraw a reader's decision (``value`` None).
 
-        See :mod:`pathview.review.deciding`: in a second read the first one is locked.
+        See :mod:`pathview.review.cases.deciding`: in a second read the first one is locked.
 
         Raises:
             ReadingError: the protocol does not allow it.
@@ -217,7 +218,7 @@ class Store:
             return rows.decision_row(row)
 
     def backup_if_due(self) -> Path | None:
-        """Make the day's backup if there is none yet; see :func:`pathview.review.backups.backup_if_due`."""
+        """Make the day's backup if there is none yet; see :func:`pathview.review.sql.backups.backup_if_due`."""
         return backup_if_due(self._db)
 
     def close(self) -> None:

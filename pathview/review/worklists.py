@@ -10,15 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pathview.errors import StoreError
-from pathview.review import audit, deciding, exposure
-from pathview.review.database import Database
-from pathview.review.modes import MODES, Mode
-from pathview.review.readers import checked_name, know, require_known
-from pathview.review.reading_tables import WorklistTable
-from pathview.review.saved_views import SavedViews
-from pathview.review.tables import CaseTable
-from pathview.review.worklist import LONGEST_NAME, Worklist, plain_name, worklist_row
-from pathview.review.worklist_pages import WorklistPages, parts_of
+from pathview.review.cases import deciding
+from pathview.review.reading import exposure
+from pathview.review.reading.readers import checked_name, know, require_known
+from pathview.review.reading.saved_views import SavedViews
+from pathview.review.reading.worklist import LONGEST_NAME, Worklist, plain_name, worklist_row
+from pathview.review.reading.worklist_pages import WorklistPages, parts_of
+from pathview.review.records.modes import MODES, Mode
+from pathview.review.sql import audit
+from pathview.review.sql.database import Database
+from pathview.review.sql.reading_tables import WorklistTable
+from pathview.review.sql.tables import CaseTable
 
 _ARBITRATION = ": arbitration"
 
@@ -47,7 +49,7 @@ class Worklists(WorklistPages):
         Args:
             name: of up to 80 letters, that no other list has.
             mode: how it is read.
-            form: name of an assessment form, see :mod:`pathview.review.forms`.
+            form: name of an assessment form, see :mod:`pathview.review.records.forms`.
             actor: who makes it.
 
         Raises:
@@ -82,7 +84,7 @@ class Worklists(WorklistPages):
 
         Raises:
             StoreError: the list is closed, or there is no such list or mode.
-            UnconfirmedError: see :func:`pathview.review.exposure.require_unbegun`.
+            UnconfirmedError: see :func:`pathview.review.reading.exposure.require_unbegun`.
         """
         _require_mode(mode)
         with self._db.transaction() as session:
@@ -134,7 +136,7 @@ class Worklists(WorklistPages):
 
         Raises:
             StoreError: the list is closed, or there is no such list or case; then none is moved.
-            UnconfirmedError: see :func:`pathview.review.exposure.require_unbegun`; then none is moved.
+            UnconfirmedError: see :func:`pathview.review.reading.exposure.require_unbegun`; then none is moved.
         """
         with self._db.transaction() as session:
             home = _list(session, worklist_id)
@@ -182,7 +184,7 @@ class Worklists(WorklistPages):
 
         Raises:
             StoreError: there is no such list, it is one of arbitration, or the other one is closed or no such list.
-            UnconfirmedError: see :func:`pathview.review.exposure.require_read`; then none is moved.
+            UnconfirmedError: see :func:`pathview.review.reading.exposure.require_read`; then none is moved.
         """
         with self._db.transaction() as session:
             source = _list(session, worklist_id)

@@ -21,7 +21,7 @@ from pathview.images.quick_slide import quick_slide
 from pathview.jobs import Cancelled, Progress, never, no_progress
 from pathview.models import fast_backend
 from pathview.results import tile_table
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.session import AnalyseOptions, Session
 from pathview.settings import Settings

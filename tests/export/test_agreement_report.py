@@ -13,7 +13,7 @@ from pathview.export.agreeing import Agreeing
 from pathview.export.agreement_pages import LINK, agreement_pages
 from pathview.export.agreement_report import write_agreement_page
 from pathview.export.study_csv import write_study
-from pathview.review.agreement import Agreement
+from pathview.review.agreement.agreement import Agreement
 from pathview.review.store import Store
 from pathview.settings import INVESTIGATIONAL, Settings
 from tests.review.study_makers import StudyMaker

@@ -11,8 +11,8 @@ from pathview import cli
 from pathview.errors import OutputError
 from pathview.export.geojson import feature_collection, write_geojson
 from pathview.results.annotation import Mark
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 HOLED = Mark(

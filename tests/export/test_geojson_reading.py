@@ -14,8 +14,8 @@ from pathview.errors import DataError
 from pathview.export.geojson import write_geojson
 from pathview.export.geojson_reading import ReadMarks, read_geojson
 from pathview.results.annotation import Mark
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 RING = [[10, 10], [50, 10], [50, 40], [10, 10]]

@@ -17,8 +17,8 @@ from pathview.gui.garbage import collect_due
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
-from pathview.review.case import ResultRow
-from pathview.review.database import Database
+from pathview.review.records.case import ResultRow
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings

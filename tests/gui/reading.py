@@ -13,8 +13,8 @@ from pathview.gui.desk import Desk
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import Preferences
 from pathview.gui.session_handle import SessionHandle
-from pathview.review.case import DecisionRow
-from pathview.review.database import Database
+from pathview.review.records.case import DecisionRow
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings

@@ -19,7 +19,7 @@ from pathview.gui.mark_indexes import MANY
 from pathview.gui.viewer.canvas import Canvas
 from pathview.results.annotation import Mark
 from pathview.results.annotation_shapes import contains
-from pathview.review.marks import Marks
+from pathview.review.cases.marks import Marks
 from tests.gui.conftest import idle
 from tests.gui.reading import lock, store_of
 from tests.gui.studies import (

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from pathview.gui.case_state import ViewState
 from pathview.gui.main_window import MainWindow
 from pathview.results.result import Flag
-from pathview.review.case import ResultRow
+from pathview.review.records.case import ResultRow
 from tests.gui.conftest import idle
 from tests.gui.reading import decisions_of, lock, store_of
 from tests.gui.studies import keep_result

@@ -14,7 +14,7 @@ from pathview.gui.panels.gallery import ORDERS, GalleryPanel
 from pathview.gui.panels.gallery_cards import CardRole, answer_words
 from pathview.gui.theme import THEMES
 from pathview.results.regions import TILE_ORDERS, TileRegion
-from pathview.review.answered import Reviewed
+from pathview.review.records.answered import Reviewed
 
 KEY = Qt.Key
 TILES = [

@@ -16,7 +16,7 @@ from pathview.gui.viewer.canvas import Canvas
 from pathview.results import annotation_edit
 from pathview.results.annotation import Mark
 from pathview.results.annotation_shapes import with_shape
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from tests.gui.reading import store_of
 from tests.gui.studies import click, drag, open_folder, settled, write_view

@@ -17,7 +17,7 @@ from pathview.gui.loader import ImageLoader
 from pathview.gui.picture_cache import PictureCache
 from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import Progress, ProgressSink
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 
 
 class Reader:

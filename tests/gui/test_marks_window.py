@@ -16,7 +16,7 @@ from pathview.geometry import Turn
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
 from pathview.results.annotation import Mark
-from pathview.review.marks import Marks
+from pathview.review.cases.marks import Marks
 from tests.gui.studies import (
     SPACING,
     canvas_of,

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from pathview.results.mask import measure
-from pathview.review.worklist_query import WorklistQuery
+from pathview.review.reading.worklist_query import WorklistQuery
 from pathview.settings import Settings
 from tests.gui.conftest import idle, result_of
 from tests.makers import breast_pixels, tiny_cascade_recipe, write_dicom, write_random_model

@@ -184,7 +184,7 @@ def test_that_an_answer_that_cannot_be_saved_leaves_the_one_that_stands(qtbot, a
     def refuses(*_: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr("pathview.review.answers.Answers.add", refuses)
+    monkeypatch.setattr("pathview.review.cases.answers.Answers.add", refuses)
     gallery.answered.emit(gallery.image_id, first, "negative")
     settled(qtbot, at_mosaic)
     assert at_mosaic.banner.text == "The disk is full."

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from pathview.gui.dialogs.worklists import WorklistsDialog
 from pathview.gui.lists import PAGE
 from pathview.gui.panels.worklist_model import CaseRole, WorklistModel
-from pathview.review.case import CaseRow
+from pathview.review.records.case import CaseRow
 from tests.gui.conftest import idle, titles
 from tests.gui.reading import lock, store_of
 from tests.gui.studies import keep_result

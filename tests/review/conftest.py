@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from tests.review.postgres import Cluster, programs
 

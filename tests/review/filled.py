@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from pathview.geometry import GridPlace
 from pathview.results.result import ScoreMap
-from pathview.review import audit, reading_tables, rows, tables
-from pathview.review.base import Base
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.cases import rows
+from pathview.review.records.case import NewImage
+from pathview.review.sql import audit, reading_tables, tables
+from pathview.review.sql.base import Base
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)

@@ -34,7 +34,7 @@ def make(place: Path | str) -> None:
     url = place if isinstance(place, str) else sqlalchemy.URL.create("sqlite", database=str(place))
     engine = sqlalchemy.create_engine(url)
     config = Config()
-    config.set_main_option("script_location", str(Path(pathview.review.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(pathview.review.__file__).parent / "sql" / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-import pathview.review.readers  # noqa: F401 (nothing is left to import in a child)
-from pathview.review.database import Database
+import pathview.review.reading.readers  # noqa: F401 (nothing is left to import in a child)
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 
 

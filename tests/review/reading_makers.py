@@ -12,8 +12,8 @@ import numpy as np
 from pathview.geometry import GridPlace, Size, SpacingMm
 from pathview.results.mask import MaskStats
 from pathview.results.result import AnalysisResult, Flag, NotAnalysed, Provenance, ScoreMap
-from pathview.review.case import NewImage
 from pathview.review.protocol import ReadingProtocol
+from pathview.review.records.case import NewImage
 from pathview.review.store import Store
 from pathview.settings import Settings
 

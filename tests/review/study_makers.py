@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pathview.review.database import Database
-from pathview.review.reading_tables import TruthTable, WorklistTable
-from pathview.review.tables import CaseTable, DecisionTable, ImageTable, ResultTable
+from pathview.review.sql.database import Database
+from pathview.review.sql.reading_tables import TruthTable, WorklistTable
+from pathview.review.sql.tables import CaseTable, DecisionTable, ImageTable, ResultTable
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 POSITION = {"negative": 0.1, "not_sure": 0.5, "positive": 0.9}

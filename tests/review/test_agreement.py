@@ -12,13 +12,13 @@ from sklearn.metrics import cohen_kappa_score, recall_score, roc_auc_score
 
 from pathview.errors import DataError
 from pathview.jobs import Cancelled
-from pathview.review.agreement import Agreement, measure_agreement
-from pathview.review.agreement_figures import Figure, Section
-from pathview.review.database import Database
-from pathview.review.forms import find_forms
-from pathview.review.modes import Mode, Stage
-from pathview.review.scales import Scale, scales_of, suspicion
-from pathview.review.study_records import Assessed, ModelWord, Studies, StudyCase, StudyRecords
+from pathview.review.agreement.agreement import Agreement, measure_agreement
+from pathview.review.agreement.figures import Figure, Section
+from pathview.review.agreement.scales import Scale, scales_of, suspicion
+from pathview.review.cases.study_records import Assessed, ModelWord, Studies, StudyCase, StudyRecords
+from pathview.review.records.forms import find_forms
+from pathview.review.records.modes import Mode, Stage
+from pathview.review.sql.database import Database
 from pathview.settings import Settings
 from tests.review.study_makers import POSITION, START, StudyMaker
 

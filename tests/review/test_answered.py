@@ -11,8 +11,8 @@ from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region
 from pathview.results.regions import TileRegion
 from pathview.results.result import AnalysisResult, Flag, ScoreMap
-from pathview.review.answered import Answer, agreement, answered_map, reviewed, standing, tile_regions
-from pathview.review.case import ImageRow, ResultRow
+from pathview.review.records.answered import Answer, agreement, answered_map, reviewed, standing, tile_regions
+from pathview.review.records.case import ImageRow, ResultRow
 from tests.review.answer_makers import mosaic_result
 
 NAN = np.nan

@@ -8,8 +8,8 @@ import sqlalchemy
 from pathview.errors import StoreError
 from pathview.geometry import Region
 from pathview.results.regions import TileRegion
-from pathview.review.case import NewImage
-from pathview.review.database import Database
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from tests.review.answer_makers import mosaic_result
 
@@ -89,7 +89,7 @@ def test_that_an_answer_and_its_audit_row_are_one(store: Store, monkeypatch) -> 
         raise RuntimeError("out of power")
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathview.review.audit.record", fail)
+        patched.setattr("pathview.review.sql.audit.record", fail)
         with pytest.raises(RuntimeError):
             store.answers.add(1, 1, TILE, "positive", "r")
     assert store.answers.of_image(1) == ()

@@ -13,12 +13,12 @@ import sqlalchemy
 from sqlalchemy import select
 
 from pathview.errors import StoreError
-from pathview.review import audit, base, tables
-from pathview.review.base import Base, Sealed
-from pathview.review.database import Database
-from pathview.review.seals import SEAL, canonical, seal_of, seal_rows
+from pathview.review.sql import audit, base, tables
+from pathview.review.sql.base import Base, Sealed
+from pathview.review.sql.database import Database
+from pathview.review.sql.seals import SEAL, canonical, seal_of, seal_rows
+from pathview.review.sql.verifying import verify_audit, verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_audit, verify_store
 from tests.review.filled import a_case, content, fill
 
 Rows = Callable[[str], list[tuple]]
@@ -130,7 +130,7 @@ def test_that_a_clock_set_back_leaves_the_order_and_is_noticed(
         def now(cls, zone: Any = None) -> datetime:
             return now - timedelta(days=400)
 
-    monkeypatch.setattr("pathview.review.audit.datetime", Clock)
+    monkeypatch.setattr("pathview.review.sql.audit.datetime", Clock)
     store.decide(case_id, "positive", "", "Dr A")
     monkeypatch.undo()
     store.decide(case_id, "negative", "", "Dr A")

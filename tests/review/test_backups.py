@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import StoreError
-from pathview.review import audit
-from pathview.review.backups import Backup, backup_if_due, backup_now, backups_of, check_backup, restore
-from pathview.review.database import Database
+from pathview.review.sql import audit
+from pathview.review.sql.backups import Backup, backup_if_due, backup_now, backups_of, check_backup, restore
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
 from tests.review import first_version
 from tests.review.filled import a_case, content, fill
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import StoreError
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
 from tests.review.filled import content, fill
 
 FLIPS = int(os.environ.get("PATHVIEW_TEST_FLIPS", "25"))

@@ -11,8 +11,8 @@ from PIL import Image
 from pathview.compute.engine import LocalEngine
 from pathview.errors import DataError, StoreError
 from pathview.jobs import Cancelled, Progress
+from pathview.review.reading.worklist_query import WorklistQuery
 from pathview.review.store import Store
-from pathview.review.worklist_query import WorklistQuery
 from pathview.session import Session
 from pathview.settings import Settings
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import StoreError
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
 from tests.review.filled import a_case
 
 KILLS = int(os.environ.get("PATHVIEW_TEST_KILLS", "25"))
@@ -122,7 +122,7 @@ def test_that_a_file_that_may_not_grow_loses_nothing(path: Path) -> None:
         import resource, signal, sys
         from pathlib import Path
         from pathview.errors import StoreError
-        from pathview.review.database import Database
+        from pathview.review.sql.database import Database
         from pathview.review.store import Store
         store = Store(Database(Path(sys.argv[1])))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -159,7 +159,7 @@ def refusal(path: Path) -> str:
         import os, sys
         from pathlib import Path
         from pathview.errors import StoreError
-        from pathview.review.database import Database
+        from pathview.review.sql.database import Database
         if os.getuid() == 0:
             os.setgid(65534); os.setuid(65534)
         try:

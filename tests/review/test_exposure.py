@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from pathview.errors import ReadingError, UnconfirmedError
-from pathview.review.modes import UNTIL_CALLED
+from pathview.review.cases.study_records import Studies
 from pathview.review.protocol import ReadingProtocol
-from pathview.review.reading import Assessment
+from pathview.review.reading.reading import Assessment
+from pathview.review.reading.worklist_query import WorklistQuery
+from pathview.review.records.modes import UNTIL_CALLED
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.study_records import Studies
-from pathview.review.verifying import verify_store
-from pathview.review.worklist_query import WorklistQuery
 from tests.review.reading_makers import CANARIES, a_case, a_protocol, a_read_case, canaries_in, canary_result
 
 FIRST = Assessment({"birads": "2"})

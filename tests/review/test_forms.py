@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import FormError
-from pathview.review.forms import Form, find_forms, load_form
+from pathview.review.records.forms import Form, find_forms, load_form
 from pathview.settings import Settings
 
 OWN = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import HangingError
-from pathview.review.hanging import (
+from pathview.review.records.hanging import (
     FURTHER,
     NOT_STANDARD,
     HangingImage,
@@ -20,7 +20,7 @@ from pathview.review.hanging import (
     load_protocol,
     load_protocols,
 )
-from pathview.review.views import view_title
+from pathview.review.records.views import view_title
 from pathview.settings import Settings
 
 FOUR = [("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")]

@@ -6,8 +6,8 @@ import pytest
 
 from pathview.errors import StoreError
 from pathview.results.annotation import Mark
-from pathview.review.case import NewImage
-from pathview.review.labels import Label
+from pathview.review.cases.labels import Label
+from pathview.review.records.case import NewImage
 from pathview.review.store import Store
 
 

@@ -13,13 +13,13 @@ from pathview.errors import StoreError
 from pathview.results.annotation import Mark
 from pathview.results.annotation_edit import painted, split
 from pathview.results.annotation_history import Change, History, Step
-from pathview.review.case import NewImage
-from pathview.review.database import Database
-from pathview.review.labels import Labels
-from pathview.review.mark_trail import versions_of
-from pathview.review.marks import Marks
+from pathview.review.cases.labels import Labels
+from pathview.review.cases.marks import Marks
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
+from pathview.review.sql.mark_trail import versions_of
+from pathview.review.sql.tables import AuditTable, MarkTable
 from pathview.review.store import Store
-from pathview.review.tables import AuditTable, MarkTable
 
 RULER = Mark("ruler", ((0.1, 2.7), (1e3 / 3, -4.0)))
 ROI = Mark("polygon", ((0, 0), (9, 0), (9, 9)), frame=31)
@@ -269,7 +269,7 @@ def test_that_a_mark_and_its_audit_row_are_one(marks: Marks, images: list[int], 
         raise RuntimeError("out of power")
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathview.review.audit.record", fail)
+        patched.setattr("pathview.review.sql.audit.record", fail)
         with pytest.raises(RuntimeError):
             marks.add(images[0], RULER, "r")
     assert marks.of_case(1) == {}

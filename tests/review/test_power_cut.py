@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
 from tests.review.filled import a_case
 
 CUTS = int(os.environ.get("PATHVIEW_TEST_CUTS", "30"))
@@ -28,8 +28,8 @@ PROGRAM = textwrap.dedent("""
     import os, sys
     import sqlalchemy
     from pathlib import Path
-    from pathview.review import sqlite_file
-    from pathview.review.database import Database
+    from pathview.review.sql import sqlite_file
+    from pathview.review.sql.database import Database
     from pathview.review.store import Store
 
     folder, sqlite_file.SYNCHRONOUS = Path(sys.argv[1]), sys.argv[2]

@@ -6,7 +6,7 @@ import pytest
 
 from pathview.errors import ReadingError, StoreError
 from pathview.review.protocol import ReadingProtocol
-from pathview.review.reading import Assessment
+from pathview.review.reading.reading import Assessment
 from pathview.review.store import Store
 from pathview.settings import Settings
 from tests.review.reading_makers import RECIPE, WEIGHTS, a_case, a_protocol, a_read_case, canary_result

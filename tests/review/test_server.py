@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import StoreError
-from pathview.review.backups import backup_if_due, backup_now
-from pathview.review.database import Database
+from pathview.review.sql.backups import backup_if_due, backup_now
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
 from tests.review.filled import a_case
 from tests.review.postgres import Cluster
 
@@ -34,7 +34,7 @@ def test_that_several_windows_write_to_one_trail(url: str) -> None:
         a_case(first, f"c{number}")
     program = textwrap.dedent("""
         import sys
-        from pathview.review.database import Database
+        from pathview.review.sql.database import Database
         from pathview.review.store import Store
         store = Store(Database(sys.argv[1]))
         for number in range(20):
@@ -52,7 +52,7 @@ def test_that_several_windows_write_to_one_trail(url: str) -> None:
 
 
 def test_that_two_windows_may_open_an_empty_database_at_once(url: str) -> None:
-    program = "import sys; from pathview.review.database import Database; Database(sys.argv[1]).close()"
+    program = "import sys; from pathview.review.sql.database import Database; Database(sys.argv[1]).close()"
     both = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(2)]
     assert [one.wait() for one in both] == [0, 0]
     database = Database(url)
@@ -130,7 +130,7 @@ def test_that_a_lost_connection_is_told_and_the_next_try_connects(cluster: Clust
 
 def test_that_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Database(url)
-    monkeypatch.setattr("pathview.review.server._OPTIONS", "-c lock_timeout=50")
+    monkeypatch.setattr("pathview.review.sql.server._OPTIONS", "-c lock_timeout=50")
     second = Store(Database(url))
     with first.transaction() as session:
         session.connection()

@@ -15,12 +15,12 @@ from pathview.errors import StoreError
 from pathview.geometry import GridPlace, Region, Size, SpacingMm
 from pathview.results.mask import MaskStats
 from pathview.results.result import AnalysisResult, Flag, NotAnalysed, Place, Provenance, ScoreMap, Stage
-from pathview.review.base import Base
-from pathview.review.case import CaseRow, NewImage, Order, position_of
-from pathview.review.database import Database
+from pathview.review.reading.worklist_query import WorklistQuery
+from pathview.review.records.case import CaseRow, NewImage, Order, position_of
+from pathview.review.sql.base import Base
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.verifying import verify_store
-from pathview.review.worklist_query import WorklistQuery
 from tests.review import first_version
 
 

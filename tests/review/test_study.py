@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pathview.results.result import NotAnalysed
-from pathview.review.case import ImageRow, NewImage, ResultRow
+from pathview.review.records.case import ImageRow, NewImage, ResultRow
+from pathview.review.records.study import DISAGREE, RULE, counting, study_rows, study_summary
 from pathview.review.store import Store
-from pathview.review.study import DISAGREE, RULE, counting, study_rows, study_summary
 from tests.review.test_store import a_result
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 
 from pathview.errors import StoreError
 from pathview.jobs import Cancelled
-from pathview.review.database import Database
+from pathview.review.cases.study_records import Studies, StudyCase
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
-from pathview.review.study_records import Studies, StudyCase
 from pathview.review.worklists import Worklists
 from tests.review.study_makers import StudyMaker
 

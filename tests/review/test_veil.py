@@ -11,13 +11,13 @@ from pathview.errors import ReadingError
 from pathview.geometry import Region
 from pathview.results.regions import TileRegion
 from pathview.results.result import ResultKept
-from pathview.review import audit
-from pathview.review.case import Order
 from pathview.review.protocol import ReadingProtocol
-from pathview.review.reading import Assessment
+from pathview.review.reading.reading import Assessment
+from pathview.review.reading.veil import ResultHidden
+from pathview.review.reading.worklist_query import ORDERS, WorklistQuery
+from pathview.review.records.case import Order
+from pathview.review.sql import audit
 from pathview.review.store import Store
-from pathview.review.veil import ResultHidden
-from pathview.review.worklist_query import ORDERS, WorklistQuery
 from tests.review.reading_makers import (
     CANARIES,
     LAYER,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathview.errors import StoreError
-from pathview.review.listed import seen_by, words_of
-from pathview.review.worklist_query import BY_MODEL, LABELS, ORDERS, STATES, WorklistQuery
+from pathview.review.reading.listed import seen_by, words_of
+from pathview.review.reading.worklist_query import BY_MODEL, LABELS, ORDERS, STATES, WorklistQuery
 
 queries = st.builds(
     WorklistQuery,

@@ -15,20 +15,21 @@ import sqlalchemy
 from sqlalchemy import select
 
 from pathview.errors import StoreError
-from pathview.review import deciding, exposure
-from pathview.review.base import SealedSession
-from pathview.review.case import CaseRow, NewImage
-from pathview.review.database import Database
-from pathview.review.listed import DECIDED, seen_by, steps_in, was_open, words_of
+from pathview.review.cases import deciding
+from pathview.review.cases.rows import analysed
+from pathview.review.cases.summarising import refresh
 from pathview.review.protocol import ReadingProtocol
-from pathview.review.reading import Assessment
-from pathview.review.reading_tables import EVERYBODY, ReadingTable
-from pathview.review.rows import analysed
+from pathview.review.reading import exposure
+from pathview.review.reading.listed import DECIDED, seen_by, steps_in, was_open, words_of
+from pathview.review.reading.reading import Assessment
+from pathview.review.reading.worklist_query import BY_MODEL, ORDERS, STATES, WorklistQuery
+from pathview.review.records.case import CaseRow, NewImage
+from pathview.review.sql.base import SealedSession
+from pathview.review.sql.database import Database
+from pathview.review.sql.reading_tables import EVERYBODY, ReadingTable
+from pathview.review.sql.tables import CaseTable, ImageTable
+from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
-from pathview.review.summarising import refresh
-from pathview.review.tables import CaseTable, ImageTable
-from pathview.review.verifying import verify_store
-from pathview.review.worklist_query import BY_MODEL, ORDERS, STATES, WorklistQuery
 from pathview.settings import Settings
 from tests.review import first_version
 from tests.review.test_store import a_result

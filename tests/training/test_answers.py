@@ -14,8 +14,8 @@ from pathview.errors import DataError, OutputError
 from pathview.geometry import Region
 from pathview.images.digest import file_digests, fingerprint
 from pathview.jobs import Cancelled, never, no_progress
-from pathview.review.answered import Answer, LabelledImage, TileLabel
-from pathview.review.case import ImageRow
+from pathview.review.records.answered import Answer, LabelledImage, TileLabel
+from pathview.review.records.case import ImageRow
 from pathview.settings import Settings
 from pathview.training.data.answers import COLUMNS, LabelsRequest, LabelsWritten, export_labels
 from pathview.training.data.dataset import read_dataset

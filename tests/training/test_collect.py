@@ -9,7 +9,7 @@ from pathview.errors import DataError
 from pathview.images.digest import fingerprint
 from pathview.jobs import never, no_progress
 from pathview.results.annotation import Mark
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 from pathview.settings import Settings
 from pathview.training.preparing.collect import CollectRequest, collect, suggested_classes
 from pathview.training.preparing.store_labels import DecidedImage, MarkedImage, StoreLabels

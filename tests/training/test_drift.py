@@ -14,9 +14,9 @@ from pathview.images.stain_sample import stains_of
 from pathview.jobs import never, no_progress
 from pathview.models.catalogue import Model
 from pathview.models.weights import Seen, write_model
-from pathview.review.case import NewImage
-from pathview.review.database import Database
-from pathview.review.recent import RecentAnalyses, RecentDecision, RecentImage
+from pathview.review.cases.recent import RecentAnalyses, RecentDecision, RecentImage
+from pathview.review.records.case import NewImage
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.settings import Settings
 from pathview.training.data.samples import Sample

@@ -16,9 +16,9 @@ from pathview.models.catalogue import Catalogue
 from pathview.models.recipe import Recipe
 from pathview.models.registry import Registry
 from pathview.models.weights import CARD, MANIFEST, SEEN, WEIGHTS, Manifest, read_manifest
-from pathview.review import audit
-from pathview.review.database import Database
-from pathview.review.verifying import verify_audit
+from pathview.review.sql import audit
+from pathview.review.sql.database import Database
+from pathview.review.sql.verifying import verify_audit
 from pathview.settings import Settings
 from pathview.training.measures.comparing import Comparison
 from pathview.training.publishing import contest as contests

@@ -40,7 +40,7 @@ from pathview.settings import INVESTIGATIONAL
 if TYPE_CHECKING:  # the window is painted before the store and its libraries are loaded
     from pathview.export.agreeing import Agreeing
     from pathview.export.agreement_pages import AgreementPage
-    from pathview.review.agreement import Agreement
+    from pathview.review.agreement.agreement import Agreement
 
 ALL = "All worklists"
 _ASK = "Choose a worklist and readers, then compare."

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from pathview.gui.dialogs.calibration import plain_buttons
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.backups import Backup
+    from pathview.review.sql.backups import Backup
 
 _BUTTON = QDialogButtonBox.StandardButton
 _SIZE = QSize(620, 380)

@@ -24,11 +24,11 @@ from PySide6.QtWidgets import (
 
 from pathview.gui.dialogs.calibration import plain_buttons
 from pathview.gui.lists import Lists
-from pathview.review.modes import MODE_NAMES, MODES, Mode
+from pathview.review.records.modes import MODE_NAMES, MODES, Mode
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
-    from pathview.review.worklist import Worklist
+    from pathview.review.reading.worklist import Worklist
 
 _SIZE = QSize(860, 560)
 _SENTENCES: dict[Mode, str] = {

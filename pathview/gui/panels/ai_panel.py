@@ -25,7 +25,7 @@ from pathview.gui.theme import Theme, label_color
 from pathview.images.render import COLORMAPS
 from pathview.results.mask import AREA_STEPS
 from pathview.results.result import ScoreMap, score_words
-from pathview.review.case import CaseRow, ResultRow
+from pathview.review.records.case import CaseRow, ResultRow
 
 _LABEL_HEADINGS = {
     "positive": "Positive",

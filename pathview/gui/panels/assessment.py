@@ -16,11 +16,11 @@ from pathview.gui.panels.form_view import FormView
 from pathview.gui.panels.history import HistoryList, said_of
 from pathview.gui.panels.side_by_side import SideBySide
 from pathview.gui.theme import Theme
-from pathview.review.case import DecisionRow, DecisionValue
-from pathview.review.views import side_of
+from pathview.review.records.case import DecisionRow, DecisionValue
+from pathview.review.records.views import side_of
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.reading import OpenedReading
+    from pathview.review.reading.reading import OpenedReading
 
 _HEADINGS = {"first": "First read, without the model", "arbitration": "Arbitration"}
 _CONFIRM = {"first": "Lock first read  (Ctrl+Return)", "arbitration": "Decide  (Ctrl+Return)"}
@@ -32,7 +32,7 @@ class AssessmentPanel(QWidget):
     """Fills itself from the reading of a case; what is being filled in stays until the case is read on."""
 
     assessed = Signal(object)
-    """The fields of :class:`pathview.review.reading.Assessment`, as a dict: save it."""
+    """The fields of :class:`pathview.review.reading.reading.Assessment`, as a dict: save it."""
     undone = Signal()
     edited = Signal(object)
     """What was begun, as a dict: keep it as a draft."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QLabel
 
 from pathview.gui.theme import LABEL_WORDS
-from pathview.review.case import DecisionRow
+from pathview.review.records.case import DecisionRow
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.reading import OpenedReading
+    from pathview.review.reading.reading import OpenedReading
 
 
 def label(text: str, name: str) -> QLabel:

@@ -10,13 +10,13 @@ from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLineEdit, QMenu, QPushButton, QWidget
 
 from pathview.gui.panels.worklist_model import STATE_WORDS
-from pathview.review.case import Order
-from pathview.review.modes import MODE_NAMES, MODE_WORDS
+from pathview.review.records.case import Order
+from pathview.review.records.modes import MODE_NAMES, MODE_WORDS
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
-    from pathview.review.worklist import Worklist
-    from pathview.review.worklist_query import Counts, WorklistQuery
+    from pathview.review.reading.worklist import Worklist
+    from pathview.review.reading.worklist_query import Counts, WorklistQuery
 
 ORDERS: tuple[tuple[Order, str], ...] = (
     ("uncertain", "Not sure first"),
@@ -81,7 +81,7 @@ class FilterBar(QWidget):
 
     @property
     def wished(self) -> Mapping[str, Any]:
-        """Fields of a :class:`pathview.review.worklist_query.WorklistQuery`."""
+        """Fields of a :class:`pathview.review.reading.worklist_query.WorklistQuery`."""
         return self._wished
 
     @property

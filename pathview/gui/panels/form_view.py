@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from pathview.gui.panels.choice_row import Choice, ChoiceRow
-from pathview.review.case import DecisionValue
+from pathview.review.records.case import DecisionValue
 
 if TYPE_CHECKING:  # the window starts without the library that reads forms
-    from pathview.review.forms import Form, FormField, Option
+    from pathview.review.records.forms import Form, FormField, Option
 
 _SHORT = 3
 """Letters up to which a value is a category of its own, as in BI-RADS, and stands on the button itself."""

@@ -27,7 +27,7 @@ from pathview.gui.panels.gallery_cards import PICTURE_PX, Card, CardDelegate, Ca
 from pathview.gui.theme import LABEL_WORDS, Theme
 from pathview.results.regions import TileOrder, TileRegion
 from pathview.results.result import score_words
-from pathview.review.answered import AnswerValue, Reviewed, agreement
+from pathview.review.records.answered import AnswerValue, Reviewed, agreement
 
 ORDERS: tuple[tuple[TileOrder, str], ...] = (
     ("uncertain", "Least sure first"),

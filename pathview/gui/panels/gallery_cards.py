@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from pathview.geometry import Region
 from pathview.gui.theme import Theme, label_color
 from pathview.results.regions import TileRegion
-from pathview.review.answered import ANSWER_WORDS, AnswerValue
+from pathview.review.records.answered import ANSWER_WORDS, AnswerValue
 
 Index = QModelIndex | QPersistentModelIndex
 CardRole = Qt.ItemDataRole.UserRole

@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 
 from pathview.gui.panels.form_view import answer_words
 from pathview.gui.theme import LABEL_WORDS, Theme, label_color
-from pathview.review.case import DecisionRow
+from pathview.review.records.case import DecisionRow
 
 if TYPE_CHECKING:  # the window starts without the library that reads forms
-    from pathview.review.forms import Form
+    from pathview.review.records.forms import Form
 
 STAGE_WORDS = {"first": "first read", "final": "decision", "arbitration": "arbitration"}
 _ROW, _MOST = 22, 4

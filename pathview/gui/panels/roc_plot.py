@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 if TYPE_CHECKING:  # the window is painted before the store and its libraries are loaded
-    from pathview.review.agreement_figures import Section
+    from pathview.review.agreement.figures import Section
 
 _DARK = 128
 _LIGHTER = 170

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from pathview.gui.theme import Theme, label_color
 from pathview.images.render import colors
 from pathview.results.result import score_words
-from pathview.review.case import ResultRow, position_of
+from pathview.review.records.case import ResultRow, position_of
 
 
 class ScoreBand(QWidget):

@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pathview.gui.theme import LABEL_WORDS
-from pathview.review.case import DecisionRow
+from pathview.review.records.case import DecisionRow
 
 if TYPE_CHECKING:  # the window starts without the library that reads forms
-    from pathview.review.forms import Form
+    from pathview.review.records.forms import Form
 
 _MOST = 3
 """Readers that fit side by side."""

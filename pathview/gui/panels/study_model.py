@@ -18,7 +18,7 @@ from pathview.gui.panels.ai_panel import area_words
 from pathview.gui.theme import LABEL_WORDS, Theme, label_color
 from pathview.results.findings import place_words
 from pathview.results.result import score_words
-from pathview.review.study import RULE, StudyRow
+from pathview.review.records.study import RULE, StudyRow
 
 Index = QModelIndex | QPersistentModelIndex
 Place = tuple[int, int | None]

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHeaderView, QLabel, QTreeView, QVBoxLayout, QWidg
 from pathview.gui.case_state import CaseState
 from pathview.gui.panels.study_model import Line, StudyModel, study_lines
 from pathview.gui.theme import Theme
-from pathview.review.study import RULE, StudyRow, study_rows
+from pathview.review.records.study import RULE, StudyRow, study_rows
 
 
 class StudyPanel(QWidget):

@@ -23,11 +23,11 @@ from pathview.gui.panels.filter_bar import FilterBar
 from pathview.gui.panels.worklist_delegate import CaseDelegate
 from pathview.gui.panels.worklist_model import CaseRole, WorklistModel, state_words
 from pathview.gui.theme import Theme
-from pathview.review.case import CaseRow
+from pathview.review.records.case import CaseRow
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.gui.lists import Listing
-    from pathview.review.worklist_query import Counts, WorklistQuery
+    from pathview.review.reading.worklist_query import Counts, WorklistQuery
 
 __all__ = ["PAGE", "CaseRole", "WorklistPanel", "state_words"]
 _NONE = "No case here.\nChoose another list or state,\nor drop images on the window."

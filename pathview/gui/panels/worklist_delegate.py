@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from pathview.gui.panels.worklist_model import STATE_WORDS, CaseRole, Index, hidden_words
 from pathview.gui.theme import LABEL_WORDS, Theme, label_color
 from pathview.results.result import score_words
-from pathview.review.case import CaseRow
+from pathview.review.records.case import CaseRow
 
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from pathview.gui.lists import PAGE
 from pathview.gui.theme import LABEL_WORDS
 from pathview.results.result import score_words
-from pathview.review.case import CaseRow, CaseState
+from pathview.review.records.case import CaseRow, CaseState
 
 Index = QModelIndex | QPersistentModelIndex
 CaseRole = Qt.ItemDataRole.UserRole

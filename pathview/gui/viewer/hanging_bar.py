@@ -8,10 +8,10 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from pathview.gui.case_state import CaseState
-from pathview.review.case import CaseRow
+from pathview.review.records.case import CaseRow
 
 if TYPE_CHECKING:
-    from pathview.review.hanging import Protocol
+    from pathview.review.records.hanging import Protocol
 
 _NO_PRIOR = "No prior beside it"
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QColorDialog, QHBoxLayout, QInputDialog, QLabel, QMenu, QPushButton, QWidget
 
 if TYPE_CHECKING:  # the window starts without the store's libraries
-    from pathview.review.labels import Label
+    from pathview.review.cases.labels import Label
 
 _CHIP = 12
 _KEYS = 9

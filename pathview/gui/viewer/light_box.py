@@ -21,7 +21,7 @@ from pathview.gui.viewer.tile import Tile
 from pathview.images.pyramid import PictureData
 
 if TYPE_CHECKING:  # the window starts without its library
-    from pathview.review.hanging import HungStep
+    from pathview.review.records.hanging import HungStep
 
 _QUADRANTS = 4
 

@@ -18,10 +18,10 @@ from pathview.gui.viewer.light_box import LightBox
 from pathview.gui.viewer.pose import Stand
 from pathview.gui.viewer.tiled import TiledPicture
 from pathview.images.pyramid import PictureData
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 
 if TYPE_CHECKING:
-    from pathview.review.hanging import Protocol
+    from pathview.review.records.hanging import Protocol
 
 _ROOM_FOR_TEXT = 400
 """Height of a tile from which all its corner texts fit."""

@@ -28,7 +28,7 @@ from pathview.images.patches import Patch, PatchMosaic
 from pathview.images.pseudonym import pseudonym
 from pathview.images.source import ImageSource
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
-from pathview.review.answered import LabelledImage, TileLabel
+from pathview.review.records.answered import LabelledImage, TileLabel
 from pathview.settings import Settings
 from pathview.training.data.breakhis import read_breakhis
 from pathview.training.data.dataset import LABELS_FILE

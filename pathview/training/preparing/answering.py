@@ -14,8 +14,8 @@ from pathview.geometry import Region
 from pathview.jobs import CancelToken, ProgressSink, no_progress
 from pathview.models.catalogue import Catalogue
 from pathview.results.regions import LIMIT, TileOrder, TileRegion
-from pathview.review.answered import Answer, AnswerValue, Reviewed, reviewable, reviewed, tile_regions
-from pathview.review.case import ImageRow
+from pathview.review.records.answered import Answer, AnswerValue, Reviewed, reviewable, reviewed, tile_regions
+from pathview.review.records.case import ImageRow
 from pathview.settings import Settings
 
 if TYPE_CHECKING:  # the command line starts without their libraries
@@ -43,7 +43,7 @@ class Answering:
         seed: int = 0,
         limit: int | None = LIMIT,
     ) -> tuple[TileRegion, ...]:
-        """The places of an image's newest result to look at; see :func:`pathview.review.answered.tile_regions`.
+        """The places of an image's newest result to look at; see :func:`pathview.review.records.answered.tile_regions`.
 
         Raises:
             NotAnalysable: there is no result of tiles.
@@ -81,7 +81,7 @@ class Answering:
         return self.protocol.answers(image_id)
 
     def reviewed(self, image: ImageRow, threshold: float | None = None) -> Reviewed | None:
-        """An image's score with its answers beside the model's own; see :func:`pathview.review.answered.reviewed`."""
+        """An image's score with its answers beside the model's own."""
         answers = self.answers_of(image.id)
         if image.result is None or not reviewable(image.result):
             return None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from pathview.results.annotation import Mark
-from pathview.review.answered import LabelledImage
-from pathview.review.case import CaseDetail, ImageRow
-from pathview.review.tables import CaseTable
+from pathview.review.records.answered import LabelledImage
+from pathview.review.records.case import CaseDetail, ImageRow
+from pathview.review.sql.tables import CaseTable
 
 if TYPE_CHECKING:
     from pathview.review.protocol import ReadingProtocol

@@ -22,8 +22,8 @@ from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, no_pr
 from pathview.models.catalogue import Model
 from pathview.models.registry import Registry
 from pathview.results.statistics import Float, patient_weights, percentile_interval, quotient
-from pathview.review.database import Database
-from pathview.review.recent import RecentAnalyses, RecentDecision, RecentImage, recent_analyses
+from pathview.review.cases.recent import RecentAnalyses, RecentDecision, RecentImage, recent_analyses
+from pathview.review.sql.database import Database
 from pathview.settings import Settings
 from pathview.training.publishing.reference import (
     SCORE,
@@ -133,7 +133,7 @@ def drift(
     Args:
         model: its name.
         version: its number.
-        recent: see :func:`pathview.review.recent.recent_analyses`.
+        recent: see :func:`pathview.review.cases.recent.recent_analyses`.
         reference: see :mod:`pathview.training.publishing.reference`; None: the model came without one.
         settings: limits for images.
         progress: gets a step for each patient.

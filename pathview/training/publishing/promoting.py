@@ -23,7 +23,7 @@ from pathview.settings import Settings
 from pathview.training.runs.plan import Override
 
 if TYPE_CHECKING:  # the command line starts without the libraries of the store and of figures
-    from pathview.review.database import Database
+    from pathview.review.sql.database import Database
     from pathview.training.measures.comparing import Comparison
 
 
@@ -173,7 +173,7 @@ class Promoting:
     def _audited(self, version: Version, event: Event) -> AbstractContextManager[None]:
         if self.database is None:
             return nullcontext()
-        from pathview.review.model_trail import audited
+        from pathview.review.cases.model_trail import audited
 
         detail = {
             "model": version.name,

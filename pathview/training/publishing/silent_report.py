@@ -8,7 +8,7 @@ import numpy as np
 
 from pathview.errors import DataError
 from pathview.results.statistics import Float, kappa
-from pathview.review.silent import SilentPair, SilentRecords
+from pathview.review.cases.silent import SilentPair, SilentRecords
 from pathview.training.measures.comparing import Difference, paired
 from pathview.training.measures.predictions import Scored
 from pathview.training.runs.plan import Fields

@@ -13,7 +13,7 @@ from pathview.jobs import CancelToken, ProgressSink, part_of
 from pathview.models.catalogue import Catalogue
 from pathview.models.registry import Registry, Version
 from pathview.results.result import AnalysisResult, NotAnalysed, Outcome
-from pathview.review.case import ImageRow
+from pathview.review.records.case import ImageRow
 from pathview.settings import Settings
 
 if TYPE_CHECKING:  # a short command starts without its libraries

@@ -9,7 +9,7 @@ from pathview.gui.session_handle import SessionHandle
 from pathview.gui.theme import THEMES
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.gui.wizard.state import Place, Run, read_known
-from pathview.review.database import Database
+from pathview.review.sql.database import Database
 from pathview.review.store import Store
 from pathview.session import Session
 from pathview.settings import Settings

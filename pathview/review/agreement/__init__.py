@@ -1,0 +1,1 @@
+"""Readers against each other and against the truth."""

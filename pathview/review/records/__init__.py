@@ -1,0 +1,1 @@
+"""What a reader works with, as plain records: cases, studies, views, forms, modes."""

@@ -1,0 +1,1 @@
+"""The store's tables, seals, migrations and backups, on SQLite or PostgreSQL."""
