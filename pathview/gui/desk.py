@@ -20,7 +20,7 @@ from pathview.gui.intake import Intake
 from pathview.gui.job_runner import Job, JobRunner
 from pathview.gui.lists import Lists
 from pathview.gui.mark_keeper import MarkKeeper
-from pathview.gui.opened import Opened, look
+from pathview.gui.opened import Opened, first_pictures, look
 from pathview.gui.panels.confusion import ConfusionPanel
 from pathview.gui.panels.gallery import GalleryPanel
 from pathview.gui.picture_cache import PictureCache
@@ -214,8 +214,7 @@ class Desk(QObject):
 
         def work(progress: ProgressSink, _: CancelToken) -> Opened:
             session = self._handle.get()
-            # Decoding takes longest, and another process does it while the opening is written down.
-            progress(Progress(0, 2, "opening", look(session, case_id, alone=True).first_hung(wanted)))
+            progress(Progress(0, 2, "opening", first_pictures(session, case_id, wanted)))
             return look(session, case_id, session.protocol.open(case_id))
 
         def ahead(step: Progress) -> None:

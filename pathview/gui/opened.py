@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,24 +35,26 @@ class Opened:
 
     def hung(self, wanted: str = "") -> tuple[tuple[HungStep, ...], str]:
         """The steps and the name of the protocol: the wanted one, else the one that the images ask for."""
-        from pathview.review.records.hanging import HangingImage, choose_protocol, hang
-
-        current = [HangingImage.from_info(image.id, image.info) for image in self.detail.images]
-        earlier = [HangingImage.from_info(image.id, image.info) for image in self.images[len(current) :]]
-        named = next((protocol for protocol in self.protocols if protocol.name == wanted), None)
-        protocol = named or choose_protocol(current, earlier, self.protocols)
-        return hang(current, earlier, protocol), protocol.name
+        return _hung(self.detail.images, self.images[len(self.detail.images) :], self.protocols, wanted)
 
     def first_hung(self, wanted: str = "") -> tuple[ImageRow, ...]:
         """The images of the first step."""
-        steps, _ = self.hung(wanted)
-        images = {image.id: image for image in self.images}
-        slots = steps[0].slots if steps else ()
-        return tuple(images[slot.image_id] for slot in slots if slot.image_id is not None)
+        return _first_of(self.hung(wanted)[0], self.images)
 
 
-def look(session: Session, case_id: int, reading: OpenedReading | None = None, alone: bool = False) -> Opened:
-    """A case and what hangs with it (``alone``: nothing), under the veil of a reading; nothing is written.
+def first_pictures(session: Session, case_id: int, wanted: str = "") -> tuple[ImageRow, ...]:
+    """The images that a case hangs first where no earlier study hangs beside it, told sooner than :func:`look` can.
+
+    Decoding takes longest of all, and another process can begin with it while the case is opened.
+    """
+    from pathview.review.records.hanging import load_protocols
+
+    images = session.protocol.pictures(case_id)
+    return _first_of(_hung(images, (), load_protocols(session.settings), wanted)[0], images)
+
+
+def look(session: Session, case_id: int, reading: OpenedReading | None = None) -> Opened:
+    """A case and what hangs with it, under the veil of a reading; nothing is written.
 
     Raises:
         StoreError: there is no such case.
@@ -62,7 +65,25 @@ def look(session: Session, case_id: int, reading: OpenedReading | None = None, a
     detail = reading.detail if reading is not None else protocol.case(case_id)
     if detail.case.kind != "mammogram":
         return Opened(detail, reading=reading)
-    priors = () if alone else protocol.priors(case_id)
+    priors = protocol.priors(case_id)
     prior = protocol.case(priors[0].id, beside=case_id) if priors else None
     found = find_protocols(session.settings)
     return Opened(detail, priors, prior, found.protocols, found.problems, reading)
+
+
+def _hung(
+    own: Sequence[ImageRow], earlier: Sequence[ImageRow], protocols: Sequence[Protocol], wanted: str
+) -> tuple[tuple[HungStep, ...], str]:
+    from pathview.review.records.hanging import HangingImage, choose_protocol, hang
+
+    current = [HangingImage.from_info(image.id, image.info) for image in own]
+    before = [HangingImage.from_info(image.id, image.info) for image in earlier]
+    named = next((protocol for protocol in protocols if protocol.name == wanted), None)
+    protocol = named or choose_protocol(current, before, protocols)
+    return hang(current, before, protocol), protocol.name
+
+
+def _first_of(steps: Sequence[HungStep], images: Sequence[ImageRow]) -> tuple[ImageRow, ...]:
+    by_id = {image.id: image for image in images}
+    slots = steps[0].slots if steps else ()
+    return tuple(by_id[slot.image_id] for slot in slots if slot.image_id is not None)

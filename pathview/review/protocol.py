@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -27,7 +28,7 @@ from pathview.review.reading.listed import is_called
 from pathview.review.reading.reading import Assessment, OpenedReading, Reading, reading_row, sight_for, stage_for
 from pathview.review.reading.worklist import Worklist, worklist_row
 from pathview.review.records.answered import Answer, LabelledImage
-from pathview.review.records.case import CaseDetail, CaseRow, DecisionRow
+from pathview.review.records.case import CaseDetail, CaseRow, DecisionRow, ImageRow
 from pathview.review.records.forms import SIMPLE, Form, Forms, find_forms
 from pathview.review.records.modes import Sight
 from pathview.review.sql import audit
@@ -91,6 +92,19 @@ class ReadingProtocol:
         other = self.sight(beside) if beside is not None and beside != case_id else None
         with self._looking(case_id) as (_, case, reading, sight):
             return self._veiled(case, reading, veil.together(sight, other) if other is not None else sight)
+
+    def pictures(self, case_id: int) -> tuple[ImageRow, ...]:
+        """The images of a case in their order, with nothing of what a model or a reader says of them.
+
+        What can be read of them before the case is opened; none where there is no such case.
+        """
+        columns = ImageTable.id, ImageTable.path, ImageTable.info, ImageTable.mpp_um, ImageTable.fingerprint
+        own = select(*columns).where(ImageTable.case_id == case_id).order_by(ImageTable.place)
+        with self._db.reading() as session:
+            return tuple(
+                ImageRow(row.id, case_id, Path(row.path), row.info, row.mpp_um, None, row.fingerprint)
+                for row in session.execute(own)
+            )
 
     def priors(self, case_id: int) -> tuple[CaseRow, ...]:
         """Earlier studies of the same woman, see :meth:`Store.priors`, under this case's veil and their own."""

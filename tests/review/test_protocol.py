@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pathview.errors import ReadingError, StoreError
@@ -318,6 +320,12 @@ def test_that_whoever_reads_is_known_and_names_are_plain(store: Store, ada: Read
     for wrong in ("", "  ", "x" * 81, "a\x00b"):
         with pytest.raises(StoreError, match="1 to 80 letters"):
             store.readers.add(wrong, "chief")
+
+
+def test_that_pictures_are_told_ahead_without_the_model(ada: ReadingProtocol, case_id: int) -> None:
+    ahead, case = ada.pictures(case_id), ada.case(case_id)
+    assert ahead == tuple(replace(image, result=None) for image in case.images)
+    assert ada.pictures(case_id + 100) == ()
 
 
 def test_that_the_model_is_named_in_no_draft_or_form_by_the_program(ada: ReadingProtocol, case_id: int) -> None:
