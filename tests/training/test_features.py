@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -187,7 +188,9 @@ def test_that_a_sweep_compares_layers_on_patients_left_out_and_reads_the_cache(
     assert [row["depth"] for row in spaced] == sorted(row["depth"] for row in spaced)
 
 
-def test_that_the_cache_is_bounded_and_lets_the_oldest_go(tmp_path: Path) -> None:
+def test_that_the_cache_is_bounded_and_lets_the_oldest_go(tmp_path: Path, monkeypatch) -> None:
+    days = itertools.count(step=86_400.0)
+    monkeypatch.setattr("pathview.training.learning.feature_cache.time.time", lambda: next(days))
     cache = FeatureCache(tmp_path / "c.sqlite", max_bytes=10_000)
     vector = np.ones(250, np.float32)  # 1,000 bytes
     for number in range(9):

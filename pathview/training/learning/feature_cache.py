@@ -20,6 +20,8 @@ from pathview.errors import OutputError
 
 Floats = npt.NDArray[np.float32]
 MAX_BYTES = 2**31
+_MARKED_EVERY_S = 3600.0
+"""How exact the time of the last use is: reading again soon after writes nothing."""
 _log = logging.getLogger(__name__)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS features (
@@ -51,15 +53,17 @@ class FeatureCache:
 
     def get(self, kind: str, images: Iterable[str]) -> dict[str, Floats]:
         """The vectors that are here, by image."""
-        found = {}
+        found, marks = {}, []
+        now = time.time()
         with self._open() as connection:
             for image in images:
                 row = connection.execute(
-                    "SELECT vector FROM features WHERE kind = ? AND image = ?", (kind, image)
+                    "SELECT vector, used FROM features WHERE kind = ? AND image = ?", (kind, image)
                 ).fetchone()
                 if row is not None:
                     found[image] = np.frombuffer(row[0], np.float32)
-            marks = [(time.time(), kind, image) for image in found]
+                    if now - row[1] > _MARKED_EVERY_S:
+                        marks.append((now, kind, image))
             connection.executemany("UPDATE features SET used = ? WHERE kind = ? AND image = ?", marks)
         return found
 
