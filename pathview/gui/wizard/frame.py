@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMessageBox, QWidget, QWizard
 
@@ -42,21 +42,19 @@ PAGES: tuple[type[BasePage], ...] = (
 _BUTTON = QWizard.WizardButton
 
 
-def pages_of(run: Run, theme: Theme) -> tuple[BasePage, ...]:
-    """All pages in their order."""
-    return tuple(page(run, theme) for page in PAGES)
-
-
 class TrainingWizard(QWizard):
     """Not modal: the reader can look at cases beside it."""
 
+    ready = Signal()
+    """All pages are there, and the one where the run was left can be shown."""
     closed = Signal()
     """It is gone; what was planned is on the disk."""
 
     def __init__(self, run: Run, theme: Theme, parent: QWidget | None = None) -> None:
-        """At the page where the run was left."""
+        """Its pages are made one a turn of the event loop, so that the window beside it goes on; see :attr:`ready`."""
         super().__init__(parent)
         self.run = run
+        self._theme = theme
         self._jumping = False
         self._ended = False
         self._asking: QMessageBox | None = None
@@ -68,18 +66,36 @@ class TrainingWizard(QWizard):
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setSizeGripEnabled(True)
-        self.pages = pages_of(run, theme)
-        for number, page in enumerate(self.pages):
-            self.setPage(number, page)
+        self.pages: tuple[BasePage, ...] = ()
+        self._making = QTimer(self)
+        self._making.timeout.connect(self._make_page)
+        self._making.start(0)
+
+    @Slot()
+    def _make_page(self) -> None:
+        self.pages = (*self.pages, PAGES[len(self.pages)](self.run, self._theme))
+        self.setPage(len(self.pages) - 1, self.pages[-1])
+        if len(self.pages) == len(PAGES):
+            self._making.stop()
+            self._begin()
+            self.ready.emit()
+
+    def complete(self) -> None:
+        """Make what is not there yet at once."""
+        while self._making.isActive():
+            self._make_page()
+
+    def _begin(self) -> None:
+        """At the page where the run was left."""
         self._name_buttons()
         self._make_steps()
         self.currentIdChanged.connect(self._on_page)
-        run.failed.connect(self._fail)
-        run.changed.connect(self._show_title)
+        self.run.failed.connect(self._fail)
+        self.run.changed.connect(self._show_title)
         self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         self._jumping = True  # the first page is only passed
         self.restart()
-        self.go_to(run.place.page)
+        self.go_to(self.run.place.page)
         self._show_title()
 
     def _name_buttons(self) -> None:
@@ -223,7 +239,9 @@ class TrainingWizard(QWizard):
         if self._ended:
             return
         self._ended = True
-        self.page_now.exit()
+        self._making.stop()
+        if self._page is not None:
+            self._page.exit()
         self.run.close()
         self.closed.emit()
 
@@ -234,14 +252,19 @@ class TrainingWizard(QWizard):
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
+        self._theme = theme
         for page in self.pages:
             page.set_theme(theme)
 
 
 def open_wizard(run: Run, theme: Theme, parent: QWidget | None = None) -> TrainingWizard:
-    """Show the wizard on a run, at the page where it was left."""
+    """Show the wizard on a run as soon as its pages are made, at the one where the run was left."""
     wizard = TrainingWizard(run, theme, parent)
-    wizard.show()
-    wizard.raise_()
-    wizard.activateWindow()
+
+    def show() -> None:
+        wizard.show()
+        wizard.raise_()
+        wizard.activateWindow()
+
+    wizard.ready.connect(show)
     return wizard

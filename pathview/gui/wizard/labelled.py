@@ -32,8 +32,9 @@ def labelled(plan: Plan, rows: Iterable[DatasetRow]) -> tuple[Labelled, ...]:
     said = {correction.file: correction for correction in plan.corrections}
     found = [_standing(plan, row, said) for row in rows if not row.problem or lacks_label(row)]
     groups = _disagreeing(found)
-    marked = [_in_group(one, groups) for one in found]
-    return tuple(sorted(marked, key=lambda one: (one.group == 0, one.group)))
+    torn = [_in_group(one, groups) for one in found if one.row.group in groups and not one.left_out]
+    rest = [one for one in found if one.row.group not in groups or one.left_out]
+    return (*sorted(torn, key=lambda one: one.group), *rest)
 
 
 def _standing(plan: Plan, row: DatasetRow, said: Mapping[Path, Correction]) -> Labelled:
@@ -65,7 +66,7 @@ def _same_differs(own: Iterable[Labelled]) -> bool:
 
 
 def _in_group(one: Labelled, groups: Mapping[str, tuple[int, bool]]) -> Labelled:
-    number, same = groups.get(one.row.group, (0, False)) if one.row.group and not one.left_out else (0, False)
+    number, same = groups[one.row.group]
     return Labelled(one.row, one.label, one.left_out, one.changed, number, same)
 
 

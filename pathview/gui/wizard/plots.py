@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QColor, QFontInfo, QPalette
+from PySide6.QtGui import QColor, QFontInfo, QPalette, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 Point = tuple[float, float]
@@ -63,23 +64,33 @@ class Chart(QWidget):
     def __init__(self, title: str, x: str, y: str) -> None:
         """Empty; ``title`` is for screen readers."""
         super().__init__()
-        self._title = title
-        self.plot = pg.PlotWidget()
-        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(False, False)
-        self.plot.hideButtons()
-        self.plot.setLabel("bottom", x)
-        self.plot.setLabel("left", y)
-        self.plot.setTitle(title)
-        self._legend = self.plot.addLegend(offset=(-8, 8))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.plot)
+        self._title, self._x, self._y = title, x, y
+        self._corner: Point = (1.0, 0.0)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(220, _LEAST)
         self.drawing = Drawing()
         self.show_drawing(self.drawing)
+
+    @cached_property
+    def plot(self) -> pg.PlotWidget:
+        """Made when it is first drawn: it takes longer than all else of a page."""
+        plot = pg.PlotWidget()
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(False, False)
+        plot.hideButtons()
+        plot.setLabel("bottom", self._x)
+        plot.setLabel("left", self._y)
+        plot.setTitle(self._title)
+        plot.addLegend(offset=(-8, 8))
+        self._layout.addWidget(plot)
+        return plot
+
+    @property
+    def _legend(self) -> pg.LegendItem:
+        return self.plot.plotItem.legend
 
     def sizeHint(self) -> QSize:
         """Small, so that several fit into a page; it takes what room is left."""
@@ -87,28 +98,42 @@ class Chart(QWidget):
 
     def place_legend(self, corner: Point) -> None:
         """Where the legend stands: 0..1 from the left and the top."""
-        self._legend.anchor(corner, corner, offset=(8 if corner[0] < 0.5 else -8, 8 if corner[1] < 0.5 else -8))
+        self._corner = corner
+        self._redraw()
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show something else."""
         self.drawing = drawing
         said = f"{self._title}. {drawing.words}".strip() if drawing.words else self._title
         self.setAccessibleName(said)
-        self.plot.setAccessibleName(said)
-        self._draw()
+        self._redraw()
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() in _LOOKS and hasattr(self, "drawing"):
+            self._redraw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what was to be shown meanwhile."""
+        super().showEvent(event)
+        if self._stale:
+            self._draw()
+
+    def _redraw(self) -> None:
+        """Draw, once it is seen: a page of charts that nobody looks at costs nothing."""
+        self._stale = True
+        if self.isVisible():
             self._draw()
 
     def _draw(self) -> None:
+        self._stale = False
         back = self.palette().color(QPalette.ColorRole.Window)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         dark = back.lightness() < _DARK
         self.plot.clear()
         self._legend.clear()
+        self.plot.setAccessibleName(self.accessibleName())
         self._dress(back, text)
         quiet = pg.mkPen(QColor(text.red(), text.green(), text.blue(), 90))
         if self.drawing.guide:
@@ -155,10 +180,13 @@ class Chart(QWidget):
             axis.setTextPen(text)
             axis.setTickFont(font)
             axis.label.setFont(font)
+            axis.setSIPrefixEnableRanges(())  # without these switching the prefix off has 0.2 told as 200
             axis.enableAutoSIPrefix(False)
         if self.drawing.whole:
             self.plot.getAxis("bottom").setTickSpacing(*_whole_spacing(self.drawing))
         self.plot.plotItem.titleLabel.setText(self._title, color=text.name(), size=f"{size + 1}px")
+        corner = self._corner
+        self._legend.anchor(corner, corner, offset=(8 if corner[0] < 0.5 else -8, 8 if corner[1] < 0.5 else -8))
         self._legend.setLabelTextSize(f"{size}px")
         self._legend.setLabelTextColor(text)
         self._legend.setBrush(QColor(back.red(), back.green(), back.blue(), _VEIL))

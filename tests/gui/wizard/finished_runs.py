@@ -30,5 +30,6 @@ def wizard_on(folder: RunFolder, page: str, handle: SessionHandle, settings: Set
     """The wizard, continued at a page."""
     run = Run(handle, settings, folder.plan(), folder, read_known(folder), Place(page=page))
     wizard = TrainingWizard(run, THEMES["dark"])
+    wizard.complete()
     run.setParent(wizard)
     return wizard

@@ -16,6 +16,7 @@ from pathview.training.runs.plan import Source
 def begin(window: MainWindow) -> TrainingWizard:
     """A new training by the menu."""
     window.actions_by_id["new_training"].trigger()
+    window.trainings.wizards[-1].complete()
     return window.trainings.wizards[-1]
 
 

@@ -80,7 +80,7 @@ def test_that_a_closed_training_goes_on_at_its_page_with_what_was_chosen(qtbot, 
     qtbot.waitUntil(lambda: dialog.list.count() == 1)
     assert dialog.list.item(0).text().startswith("Ours\ndata looked through")
     qtbot.keyClick(dialog, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bool(window.trainings.wizards))
+    qtbot.waitUntil(lambda: any(one.isVisible() for one in window.trainings.wizards))
     again = window.trainings.wizards[0]
     rest(qtbot, again)
     assert again.page_now.name == "split"
@@ -366,7 +366,7 @@ def test_that_the_first_wizard_is_loaded_beside_the_window(qtbot, window, monkey
     window.actions_by_id["new_training"].trigger()
     assert not window.trainings.wizards
     assert window.trainings.busy
-    qtbot.waitUntil(lambda: bool(window.trainings.wizards), timeout=60_000)
+    qtbot.waitUntil(lambda: any(one.isVisible() for one in window.trainings.wizards), timeout=60_000)
     assert window.trainings.wizards[0].page_now.name == "question"
 
 
