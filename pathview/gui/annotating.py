@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -55,7 +56,6 @@ class Annotating(QObject):
         drawings.drawn.connect(self._on_drawn)
         drawings.moved.connect(self._on_moved)
         drawings.removed.connect(self._on_removed)
-        drawings.refused.connect(self.said)
         drawings.chosen_changed.connect(self._on_chosen)
         drawings.tool_changed.connect(self._show_tool)
         self._marks.said.connect(self.said)
@@ -160,8 +160,8 @@ class Annotating(QObject):
 
     def smooth(self) -> None:
         """Round the chosen outlines."""
-        px = self._viewer.canvas.stored_a_px()
-        self._change(self.chosen, "smooth", lambda marks: deeds.smooth(marks, px))
+        px, cancel = self._viewer.canvas.stored_a_px(), Event()
+        self._change(self.chosen, "smooth", lambda marks: deeds.smooth(marks, px, cancel), cancel)
 
     def fill_between(self) -> None:
         """Make the outlines on the frames between the chosen one and the nearest one of its label on another frame."""
@@ -194,10 +194,19 @@ class Annotating(QObject):
             words = dialog.properties
             self._change((mark,), "properties", lambda now: tuple((one, replace(one, properties=words)) for one in now))
 
-    def _change(self, marks: Sequence[Mark], name: str, deed: Callable[[Sequence[Mark]], Pairs]) -> None:
+    def stop(self) -> bool:
+        """Stop what takes long and can be asked for again; whether there was any."""
+        stopped = self._marks.late.cancel()
+        if stopped:
+            self.said.emit("Smoothing was stopped; the annotation is as it was.")
+        return stopped
+
+    def _change(
+        self, marks: Sequence[Mark], name: str, deed: Callable[[Sequence[Mark]], Pairs], cancel: Event | None = None
+    ) -> None:
         image_id = self._marks.image_of(marks[0].id) if marks else None
         if image_id is not None:
-            self._do(Gesture(image_id, name, tuple(marks), deed))
+            self._do(Gesture(image_id, name, tuple(marks), deed, cancel=cancel))
         else:
             self._refuse(deed)
 
@@ -317,7 +326,7 @@ class Annotating(QObject):
         history = self._marks.history
         for action, verb, name in (("undo", "Undo", history.undo_name), ("redo", "Redo", history.redo_name)):
             if action in self._actions:
-                self._actions[action].setText(f"{verb} {name}" if name is not None else verb)
+                self._actions[action].setText(f"&{verb} {name}" if name is not None else f"&{verb}")
                 self._actions[action].setEnabled(name is not None)
 
     def _take_tool(self, tool: ToolName) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathview.errors import AnnotationError
 from pathview.gui.viewer.editor import dragged
 from pathview.gui.viewer.tools import ToolName
+from pathview.jobs import CancelToken
 from pathview.results.annotation import Mark
 
 Pair = tuple[Mark | None, Mark | None]
@@ -135,21 +136,23 @@ def merge(chosen: Sequence[Mark]) -> Pairs:
     return ((chosen[0], whole), *((mark, None) for mark in chosen[1:]))
 
 
-def smooth(chosen: Sequence[Mark], px: float) -> Pairs:
+def smooth(chosen: Sequence[Mark], px: float, cancel: CancelToken | None = None) -> Pairs:
     """The chosen outlines, rounded.
 
     Args:
         chosen: marks.
         px: stored pixels a logical screen pixel.
+        cancel: see :func:`pathview.results.annotation_edit.smoothed`.
 
     Raises:
         AnnotationError: none is chosen, or one has no inside.
+        Cancelled: it was asked to stop.
     """
     from pathview.results.annotation_edit import smoothed
 
     if not chosen:
         raise AnnotationError("Choose the outline that is to be smoothed.")
-    return tuple((mark, smoothed(mark, _SMOOTH_PX * px)) for mark in chosen)
+    return tuple((mark, smoothed(mark, _SMOOTH_PX * px, cancel)) for mark in chosen)
 
 
 def move(now: Sequence[Mark], before: Mark, after: Mark) -> Pairs:

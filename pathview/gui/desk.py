@@ -365,8 +365,8 @@ class Desk(QObject):
         """Analyse every case that was never analysed."""
         self._submit(self._store, lambda *_: self._handle.get().cases.new_case_ids(), self.analyse)
 
-    def state_pixel_size(self, mpp_um: float) -> None:
-        """Keep a pixel size for the image, and analyse it."""
+    def state_pixel_size(self, mpp_um: float, analyse: bool = True) -> None:
+        """Keep a pixel size for the image, micrometres, and analyse it."""
         image = self.state.image
         if image is None:
             return
@@ -376,8 +376,9 @@ class Desk(QObject):
             session.cases.set_pixel_size(image.id, mpp_um, session.reader)
 
         def done(_: object) -> None:
-            self.open_case(image.case_id)
-            self.analyse([image.case_id])
+            self.reload_case(image.case_id)
+            if analyse:
+                self.analyse([image.case_id])
 
         self._submit(self._store, work, done)
 

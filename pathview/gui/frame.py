@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 _SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
@@ -12,6 +13,37 @@ _SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
 _WIDTHS = (300, 1090, 340)
 _LEFT, _RIGHT = 250, 310
 """As narrow as the columns can be made."""
+_LAID_OUT = (QEvent.Type.LayoutRequest, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Resize)
+
+
+class _Middle(QWidget):
+    """The banner lies over what it is about: were it laid out above, the picture would move under the mouse."""
+
+    def __init__(self, stack: QWidget, banner: QWidget, bar: QWidget) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(stack)
+        self._banner, self._bar = banner, bar
+        banner.setParent(self)
+        banner.hide()  # Qt forgets that over the new parent
+        for part in (banner, bar):
+            part.installEventFilter(self)
+
+    def eventFilter(self, part: QObject, event: QEvent) -> bool:
+        if event.type() in _LAID_OUT:
+            self._place()
+        return super().eventFilter(part, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        top = self._bar.height() if self._bar.isVisibleTo(self) else 0
+        height = self._banner.heightForWidth(self.width())
+        self._banner.setGeometry(0, top, self.width(), max(height, self._banner.minimumSizeHint().height()))
+        self._banner.raise_()
 
 
 class Frame:
@@ -24,11 +56,12 @@ class Frame:
         banner: QWidget,
         empty: QWidget,
         viewer: QWidget,
+        bar: QWidget,
         lower: Sequence[QWidget],
         model: Sequence[QWidget],
         decision: QWidget,
     ) -> None:
-        """Lay the parts out in a window."""
+        """Lay the parts out in a window; ``bar``: the viewer's uppermost line, which no banner covers."""
         self._window = window
         self._stack = QStackedWidget()
         self._stack.addWidget(empty)
@@ -42,7 +75,7 @@ class Frame:
         """Worklist over study."""
         self.left.setChildrenCollapsible(False)
         self.left.setMinimumWidth(_LEFT)
-        middle, right = _column((banner, self._stack)), _model_column(model, decision)
+        middle, right = _Middle(self._stack, banner, bar), _model_column(model, decision)
         right.setMinimumWidth(_RIGHT)
         self.columns = _splitter(Qt.Orientation.Horizontal, (self.left, middle, right), _WIDTHS)
         """Worklist, viewer, and model with decision."""
@@ -77,16 +110,6 @@ def _splitter(orientation: Qt.Orientation, parts: Sequence[QWidget], sizes: Sequ
         splitter.addWidget(part)
     splitter.setSizes(list(sizes))
     return splitter
-
-
-def _column(parts: tuple[QWidget, QWidget]) -> QWidget:
-    column = QWidget()
-    layout = QVBoxLayout(column)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(0)
-    layout.addWidget(parts[0])
-    layout.addWidget(parts[1], 1)
-    return column
 
 
 def _model_column(model: Sequence[QWidget], decision: QWidget) -> QWidget:

@@ -146,6 +146,7 @@ def _tools(window: MainWindow) -> Handlers:
         return lambda on: box.drawings.use(tool) if on else None
 
     return {
+        "pixel_size": window.pixel_sizes.ask,
         "tool_look": use(None),
         **{f"tool_{tool}": use(tool) for tool in TOOLS},
         "tool_larger": lambda: box.drawings.resize(1),

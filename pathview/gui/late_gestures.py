@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -13,6 +14,7 @@ from pathview.gui.job_runner import JobRunner
 from pathview.gui.viewer.drawing import Stroke
 from pathview.results.annotation import Mark
 
+_STOP = "  (Esc stops it)"
 _CLOSE_S = 120.0
 """So long the window's closing waits for what was drawn."""
 _CHOSEN_AFTER = ("brush", "wand", "copy of a finding")
@@ -32,6 +34,8 @@ class Gesture:
     """Gets these marks as they are when it is its turn; those that are gone by then are left out."""
     stroke: Stroke | None = None
     """What was drawn, to be shown meanwhile."""
+    cancel: Event | None = None
+    """Stops the deed; None: it is of what was drawn, which must not be lost."""
 
     def made(self, pairs: Pairs) -> tuple[str, ...]:
         """Ids of the new regions that are chosen once they are there."""
@@ -67,7 +71,16 @@ class LateGestures(QObject):
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """What stands beside marks meanwhile, by their id."""
-        return {mark.id: (f"{one.name} ...",) for one in self._waiting for mark in one.marks}
+        return {
+            mark.id: (f"{one.name} ...{_STOP if one.cancel else ''}",) for one in self._waiting for mark in one.marks
+        }
+
+    def cancel(self) -> bool:
+        """Stop what can be; whether anything was."""
+        stopped = [one.cancel for one in self._waiting if one.cancel is not None and not one.cancel.is_set()]
+        for event in stopped:
+            event.set()
+        return bool(stopped)
 
     def add(self, gesture: Gesture, done: Callable[[Pairs], None], failed: Callable[[Exception], None]) -> None:
         """Work a gesture out when it is its turn.

@@ -77,8 +77,11 @@ class Lists(QObject):
 
     # looking
 
-    def load(self, wanted: Wanted, offsets: Iterable[int]) -> None:
-        """Ask for a query, and for its pages that begin at these rows; an answer to an older question is dropped."""
+    def load(self, wanted: Wanted, offsets: Iterable[int], current: int | None = None) -> None:
+        """Ask for a query, for its pages that begin at these rows, and for the one that the ``current`` case is on.
+
+        An answer to an older question is dropped.
+        """
         self._newest += 1
         number, starts = self._newest, sorted({0, *offsets})
 
@@ -86,7 +89,7 @@ class Lists(QObject):
             if number == self._newest:
                 self.listing_ready.emit(listing)
 
-        self._submit(lambda session: _listing(session, wanted, starts), done)
+        self._submit(lambda session: _listing(session, wanted, starts, current), done)
 
     def load_page(self, query: WorklistQuery, offset: int) -> None:
         """Ask for a further page."""
@@ -214,7 +217,7 @@ class Lists(QObject):
         self._store.submit(lambda *_: work(self._handle.get()), done, self.failed.emit)
 
 
-def _listing(session: Session, wanted: Wanted, starts: Sequence[int]) -> Listing:
+def _listing(session: Session, wanted: Wanted, starts: Sequence[int], current: int | None = None) -> Listing:
     """In the store's thread."""
     from pathview.review.reading.worklist_query import WorklistQuery
 
@@ -225,7 +228,9 @@ def _listing(session: Session, wanted: Wanted, starts: Sequence[int]) -> Listing
         query = WorklistQuery(**{**wanted, "worklist_id": None})
     orders = worklists.orders(query.worklist_id)
     query = query.permitted(orders)
-    pages = {start: worklists.page(query, session.reader, PAGE, start) for start in starts}
+    place = worklists.place(query, session.reader, current) if current is not None and starts else None
+    wanted_pages = {*starts, *(() if place is None else (place - place % PAGE,))}
+    pages = {start: worklists.page(query, session.reader, PAGE, start) for start in sorted(wanted_pages)}
     counts = worklists.counts(query, session.reader)
     forms = {name: form.title for name, form in session.protocol.forms.by_name.items()}
     views = worklists.views.of(session.reader)

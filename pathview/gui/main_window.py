@@ -31,6 +31,7 @@ from pathview.gui.panels.notices import Banner, EmptyState
 from pathview.gui.panels.progress import ProgressLine
 from pathview.gui.panels.study_panel import StudyPanel
 from pathview.gui.panels.worklist import WorklistPanel
+from pathview.gui.pixel_sizes import PixelSizes
 from pathview.gui.preferences import Preferences
 from pathview.gui.reading import Reading
 from pathview.gui.reading_flow import NO_PICTURE, ReadingFlow
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self.lists = WorklistFlow(desk.lists, self.worklist, preferences, self)
         self.sitting = Sitting(desk, preferences, self)
         self.annotating = Annotating(desk, self.viewer, self)
+        self.pixel_sizes = PixelSizes(desk, self)
         self._lay_out()
         self.actions_by_id: dict[str, QAction] = build_actions(self, handlers(self), preferences.keys)
         self.opening = Opening(self, self.actions_by_id["quit"], preferences)
@@ -97,7 +99,8 @@ class MainWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         left, lower = (self.worklist, self.study), (self.gallery, self.confusion)
-        parts = (self.banner, self.empty, self.viewer, lower, (self.decision.sides, self.ai), self.decision)
+        above = (self.banner, self.empty, self.viewer, self.viewer.bar)
+        parts = (*above, lower, (self.decision.sides, self.ai), self.decision)
         self._frame = Frame(self, left, *parts)
         self.progress = ProgressLine()
         notice = QLabel(INVESTIGATIONAL)
@@ -119,8 +122,10 @@ class MainWindow(QMainWindow):
         desk.intake.added.connect(self._on_added)
         desk.intake.ended.connect(self.refresh)
         desk.said.connect(self.banner.say)
-        for part in (self.lists, self.flow, self.sitting, self.annotating):
+        for part in (self.lists, self.flow, self.sitting, self.annotating, self.pixel_sizes):
             part.said.connect(self.banner.say)
+        self.reading.unmeasured.connect(self._offer_pixel_size)
+        self.viewer.box.drawings.refused.connect(self._offer_pixel_size)
         self.flow.replaying.began.connect(self.banner.say)
         self.flow.replaying.ended.connect(self.banner.hide)
         self.flow.replaying.began.connect(lambda _: ai.hold("This is a replay; Esc goes back to the case."))
@@ -180,6 +185,10 @@ class MainWindow(QMainWindow):
     def _notice(self, words: str) -> None:
         if not self.banner.text:
             self.banner.say(words)
+
+    @Slot(str)
+    def _offer_pixel_size(self, words: str) -> None:
+        self.banner.offer(words, self.actions_by_id["pixel_size"])
 
     @Slot(str)
     def _on_preferences(self, what: str) -> None:
@@ -255,8 +264,8 @@ class MainWindow(QMainWindow):
     @Slot(int)
     def _open_found(self, case_id: int) -> None:
         """A case that is not among the rows of the list."""
-        self.worklist.follow(case_id)
         self._open_case(case_id)
+        self.worklist.follow(case_id)
 
     @Slot(int)
     def _open_anew(self, case_id: int) -> None:
@@ -318,7 +327,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def leave_or_cancel(self) -> None:
         """Leave a text, a replay or the tool, so that keys and mouse do again what they did; else stop what runs."""
-        if self.flow.leave_replay():
+        if self.flow.leave_replay() or self.annotating.stop():
             return
         if self.decision.has_focus or self.worklist.filters.search.hasFocus():
             self.worklist.list.setFocus()

@@ -24,6 +24,8 @@ class Reading(QObject):
 
     said = Signal(str)
     """A sentence for the banner."""
+    unmeasured = Signal(str)
+    """A sentence on what cannot be done, since the pixel size is not known."""
     notices = Signal(str)
     """What the reader should know about the active image."""
 
@@ -152,7 +154,7 @@ class Reading(QObject):
         if self._box.pixels_per_mm is None:
             self.said.emit("This monitor is not calibrated yet: File, Preferences, Monitor.")
         elif self._room.state.picture is not None and self._room.state.picture.spacing is None:
-            self.said.emit("The file states no pixel spacing, so life size is not known.")
+            self.unmeasured.emit("The file states no pixel spacing, so life size is not known.")
         else:
             self._box.set_mode("true")
 
@@ -169,7 +171,7 @@ class Reading(QObject):
         picture = self._room.state.picture
         native = picture.info.magnification if picture is not None else None
         if native is None:
-            self.said.emit("Neither objective nor pixel size is known; state the pixel size in the model panel.")
+            self.unmeasured.emit("Neither objective nor pixel size is known, so magnifications are not known.")
         else:
             self._viewer.canvas.zoom(times / native / self._viewer.canvas.current_view().scale)
 

@@ -204,6 +204,7 @@ class ReadingRoom(QObject):
     def reload(self, fresh: CaseDetail) -> None:
         """Take the case, or the prior beside it, as the store has it now; new results are loaded."""
         before = {image.id: image.result.id if image.result else None for image in self.state.images}
+        sizes = {image.id: image.mpp_um for image in self.state.images}
         if _is(self.state.detail, fresh):
             self.state = replace(self.state, detail=fresh)
             self._opened = replace(self._opened, detail=fresh)
@@ -216,6 +217,8 @@ class ReadingRoom(QObject):
             if image.result is not None and before.get(image.id) != image.result.id:
                 self.state = self.state.forgetting(image.id, image.result.recipe)
                 self._load_maps(image)
+        if any(image.mpp_um != sizes.get(image.id, image.mpp_um) for image in fresh.images):
+            self.choose_step(self.state.step_index)  # a picture carries its pixel size
         self.state_changed.emit()
 
     # what has come

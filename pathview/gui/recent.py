@@ -6,6 +6,9 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+_KEYS = 9
+"""Entries that have a digit."""
+
 
 class RecentMenu(QMenu):
     """One entry a path."""
@@ -14,7 +17,7 @@ class RecentMenu(QMenu):
 
     def __init__(self, before: QAction, parent: QWidget) -> None:
         """Stands in the menu of ``before``, above it."""
-        super().__init__("Open recent", parent)
+        super().__init__("Open &recent", parent)
         owner = next(owner for owner in before.associatedObjects() if isinstance(owner, QMenu))
         owner.insertMenu(before, self)
         self.triggered.connect(self._on_triggered)
@@ -22,8 +25,9 @@ class RecentMenu(QMenu):
     def fill(self, paths: list[str]) -> None:
         """Offer these paths."""
         self.clear()
-        for path in paths:
-            self.addAction(path).setData(path)
+        for number, path in enumerate(paths, start=1):
+            key = f"&{number}  " if number <= _KEYS else ""
+            self.addAction(key + path.replace("&", "&&")).setData(path)
         self.setEnabled(bool(paths))
 
     @Slot(QAction)

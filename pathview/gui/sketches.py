@@ -17,7 +17,9 @@ from pathview.results.annotation import Mark
 _NAME = "shapes"
 """Under this name a draft keeps them."""
 _TELL_MS = 250
-"""At most so often the draft is told of a shape that grows."""
+"""At most so often the draft is told of a shape that grows under a drag."""
+_CLICKED: tuple[ToolName, ...] = ("ruler", "angle", "polygon")
+"""What grows by clicks: each corner goes to the store at once, in the store's thread."""
 
 
 class Sketches(QObject):
@@ -46,7 +48,10 @@ class Sketches(QObject):
             self._held.pop(image_id, None)
         else:
             self._held[image_id] = (tool, replace(mark, frame=self._desk.marks.frame_of(image_id)))
-        if not self._timer.isActive():
+        if tool in _CLICKED:
+            self._tell()
+            self._desk.reading.flush()
+        elif not self._timer.isActive():
             self._timer.start()
 
     @Slot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,10 @@ class StoreKeeper(QObject):
         """Ask for the backups there are."""
 
         def work(*_: Any) -> tuple[Backup, ...]:
-            from pathview.review.sql.backups import backups_of
+            from pathview.review.sql.backups import backups_of, contents_of
 
-            return backups_of(self._file(), check=False)
+            found = backups_of(self._file(), check=False)
+            return tuple(replace(backup, contents=contents_of(backup)) for backup in found)
 
         self._store.submit(work, self.listed.emit, self.failed.emit)
 

@@ -23,6 +23,8 @@ class Theme:
     border: str
     text: str
     dim: str
+    disabled: str
+    """Of what cannot be used now: readable, and not to be taken for what can."""
     accent: str
     accent_text: str
     hover: str
@@ -44,6 +46,7 @@ THEMES: dict[ThemeName, Theme] = {
         border="#3a404b",
         text="#e4e7ec",
         dim="#a4acb9",
+        disabled="#6c7583",
         accent="#5aa2e6",
         accent_text="#0b1118",
         hover="#2b3039",
@@ -63,6 +66,7 @@ THEMES: dict[ThemeName, Theme] = {
         border="#b4bac5",
         text="#171a20",
         dim="#525b69",
+        disabled="#8a92a0",
         accent="#1f6fb8",
         accent_text="#ffffff",
         hover="#e2e6ec",
@@ -115,7 +119,7 @@ def _palette(theme: Theme) -> QPalette:
     for key, color in colors.items():
         palette.setColor(key, QColor(color))
     for key in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, key, QColor(theme.dim))
+        palette.setColor(QPalette.ColorGroup.Disabled, key, QColor(theme.disabled))
     return palette
 
 

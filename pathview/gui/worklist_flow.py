@@ -72,7 +72,7 @@ class WorklistFlow(QObject):
     @Slot()
     def refresh(self) -> None:
         """Ask anew for what is in view."""
-        self._lists.load(dict(self._panel.wished), self._panel.offsets if self._panel.model.total else ())
+        self._lists.load(dict(self._panel.wished), self._panel.offsets if self._panel.model.total else (), self.current)
 
     @Slot(object)
     def _show(self, listing: Listing) -> None:

@@ -16,6 +16,7 @@ import shapely
 import shapely.ops
 
 from pathview.errors import AnnotationError
+from pathview.jobs import CancelToken, checkpoint, never
 from pathview.results.annotation import Mark, Point
 from pathview.results.annotation_shapes import GRID_PX, Coordinates, inside, polygons_in, region_or_none, with_shape
 
@@ -26,6 +27,10 @@ AREA_KEPT = 0.02
 _ROUNDNESS = 8
 _SOFTER = 4
 """How often a radius that is too large for an outline is halved."""
+LEAST_PIECE_PX = 1.0
+"""Area of one stored pixel: what a cut leaves of less is no piece."""
+_CHAIN, _CHAINS = 32, 64
+"""Edges that are widened as one line, and such lines between two looks at whether to stop."""
 
 
 def stroke(path: Sequence[Point], radius: float) -> shapely.Geometry:
@@ -99,20 +104,22 @@ def split(mark: Mark, line: Sequence[Point]) -> tuple[Mark, ...]:
         line: two or more points; it has to enter and to leave.
 
     Returns:
-        Two or more, the one with the mark's own id first; the others are new, with its label and properties.
+        Two or more, the one with the mark's own id first; the others are new, with its label and properties. Pieces
+        smaller than a stored pixel, which nobody would see, are not kept.
 
     Raises:
-        AnnotationError: the mark has no inside, or the line does not cross it.
+        AnnotationError: the mark has no inside, or the line does not cut it.
     """
     whole, fresh = [], []
     cut = shapely.LineString(_placed(line)) if len(line) > 1 else shapely.LineString()
     for polygon in polygons_in(inside(mark)):
-        pieces = polygons_in(shapely.ops.split(polygon, cut)) if cut.crosses(polygon) else [polygon]
-        if len(pieces) == 1:
+        parts = polygons_in(shapely.ops.split(polygon, cut)) if cut.crosses(polygon) else [polygon]
+        pieces = [part for part in parts if part.area >= LEAST_PIECE_PX]
+        if len(pieces) < 2:
             whole.append(polygon)
         fresh += pieces if len(pieces) > 1 else []
     if not fresh:
-        raise AnnotationError("The line does not cross the outline from side to side, so nothing was split.")
+        raise AnnotationError("The line does not cut the region from side to side, so nothing was changed.")
     fresh.sort(key=lambda piece: -piece.area)
     first = with_shape(mark, shapely.MultiPolygon([*whole, fresh[0]]))
     return first, *(_another(mark, piece) for piece in fresh[1:])
@@ -144,7 +151,7 @@ def simplified_line(points: Sequence[Point], tolerance: float) -> tuple[Point, .
     return tuple((x, y) for x, y in shapely.get_coordinates(line).tolist())
 
 
-def smoothed(mark: Mark, radius: float) -> Mark:
+def smoothed(mark: Mark, radius: float, cancel: CancelToken | None = None) -> Mark:
     """A mark with rounded outlines: what is narrower than the radius is gone, outwards and inwards.
 
     The area inside each outline and each hole stays within 2 % (:data:`AREA_KEPT`), and none of them goes, falls
@@ -154,29 +161,59 @@ def smoothed(mark: Mark, radius: float) -> Mark:
     Args:
         mark: with an inside.
         radius: of the round that runs along the outline.
+        cancel: asked every few milliseconds; None: it goes on to its end.
 
     Raises:
         AnnotationError: it has no inside, or there is no radius.
+        Cancelled: it was asked to stop.
     """
     if not radius > 0:
         raise AnnotationError("Smoothing needs a radius.")
+    stop = cancel if cancel is not None else never()
     parts = []
     for polygon in polygons_in(inside(mark)):
-        holes = [_rounded(shapely.Polygon(hole), radius) for hole in polygon.interiors]
-        parts.append(_rounded(shapely.Polygon(polygon.exterior), radius).difference(shapely.union_all(holes)))
+        holes = [_rounded(shapely.Polygon(hole), radius, stop) for hole in polygon.interiors]
+        parts.append(_rounded(shapely.Polygon(polygon.exterior), radius, stop).difference(shapely.union_all(holes)))
     return with_shape(mark, shapely.union_all(parts))
 
 
-def _rounded(outline: shapely.Polygon, radius: float) -> shapely.Polygon:
+def _rounded(outline: shapely.Polygon, radius: float, cancel: CancelToken) -> shapely.Polygon:
     for halving in range(_SOFTER + 1):
         r = radius / 2**halving
-        shape = outline.buffer(r).buffer(-2 * r).buffer(r)
+        shape = outline
+        for by in (r, -2 * r, r):
+            shape = _grown(shape, by, r * BRUSH_TOLERANCE / 4, cancel)
         for _ in range(3):  # grown or shrunk until it holds what the outline held
-            shape = shape.buffer((outline.area - shape.area) / shape.length) if shape.length else shape
+            by = (outline.area - shape.area) / shape.length if shape.length else 0.0
+            shape = _grown(shape, by, r * BRUSH_TOLERANCE / 4, cancel)
         kept = abs(shape.area - outline.area) <= AREA_KEPT * outline.area
         if kept and isinstance(shape, shapely.Polygon) and not shape.interiors:
             return shapely.simplify(shape, r * BRUSH_TOLERANCE)
     return outline
+
+
+def _grown(shape: shapely.Geometry, by: float, tolerance: float, cancel: CancelToken) -> shapely.Geometry:
+    """A shape with all that is nearer to its outline than ``by``; without it, where that is negative.
+
+    As ``shape.buffer(by)`` up to a tolerance. That takes a minute for ten thousand teeth beside one another, since each
+    is widened across its neighbours and all is untangled at once; here a few edges at a time are.
+    """
+    if abs(by) <= tolerance:
+        return shape
+    rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shape)]
+    chains = [
+        shapely.LineString(ring[start : start + _CHAIN + 1])
+        for ring in rings
+        for start in range(0, len(ring) - 1, _CHAIN)
+    ]
+    bands = []
+    for start in range(0, len(chains), _CHAINS):
+        checkpoint(cancel)
+        wide = shapely.buffer(chains[start : start + _CHAINS], abs(by), quad_segs=_ROUNDNESS)
+        bands.append(shapely.union_all(shapely.simplify(wide, tolerance)))
+    band = shapely.union_all(bands)
+    checkpoint(cancel)
+    return shapely.simplify(shape.union(band) if by > 0 else shape.difference(band), tolerance)
 
 
 def _placed(points: Sequence[Point]) -> Coordinates:

@@ -68,7 +68,8 @@ class RegionStats:
         if not self.n:
             return ("no pixel of the image inside",)
         low, high = number_words(self.low), number_words(self.high)
-        return (f"mean {number_words(self.mean)}  SD {number_words(self.sd)}", f"{low} to {high}  n {self.n:,}")
+        mean, sd = number_words(self.mean, fixed=True), number_words(self.sd, fixed=True)
+        return (f"mean {mean}  SD {sd}", f"{low} to {high}  n {self.n:,}")
 
 
 def spacing_words(source: SpacingSource | None) -> SpacingWords:
@@ -80,7 +81,7 @@ def refusal(kind: MarkKind, spacing: SpacingMm | None, name: str = "The image") 
     """Why a tool cannot measure on an image of this pixel size, as one sentence; None where it can."""
     if kind != "ruler" or spacing is not None:
         return None
-    return f"{name} states no pixel size, so lengths cannot be measured; state it in the model panel."
+    return f"{name} states no pixel size, so lengths cannot be measured; it can be stated in the menu Tools."
 
 
 def measure_mark(
@@ -148,9 +149,11 @@ def area_words(square_mm: float, spacing: SpacingMm) -> str:
     return f"{square_mm:.1f} mm²" if square_mm >= 10 else f"{square_mm:.2f} mm²"
 
 
-def number_words(value: float) -> str:
-    """A pixel value to three digits, whole from 100 up."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def number_words(value: float, fixed: bool = False) -> str:
+    """A pixel value to three digits, whole from 100 up; ``fixed``: 16.0 beside 15.8, not 16."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:#.3g}" if fixed and value else f"{value:.3g}"
 
 
 def region_stats(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QTableWidgetItem
 
 from pathview.errors import StoreError
 from pathview.geometry import AS_STORED, Turn
@@ -319,7 +319,7 @@ def test_that_two_hundred_gestures_are_undone_and_done_again_in_the_store(qtbot,
     settled(qtbot, plain)
     marks = kept(plain)
     assert len(marks) == 200
-    assert plain.actions_by_id["undo"].text() == "Undo point"
+    assert plain.actions_by_id["undo"].text() == "&Undo point"
     for _ in range(200):
         qtbot.keyClick(plain, KEY.Key_Z, CONTROL)
     settled(qtbot, plain)
@@ -353,7 +353,7 @@ def test_that_a_refused_gesture_is_told_and_what_stands_is_shown(qtbot, plain: M
         settled(qtbot, plain)
         assert "the disk is full" in said(plain)
         assert shown(plain) == before
-        assert plain.actions_by_id["undo"].text() == "Undo brush"
+        assert plain.actions_by_id["undo"].text() == "&Undo brush"
     qtbot.keyClick(plain, KEY.Key_Z, CONTROL)
     settled(qtbot, plain)
     assert kept(plain) == shown(plain) == []
@@ -452,7 +452,7 @@ def test_that_annotations_come_from_a_file_in_one_step(qtbot, plain: MainWindow,
     plain.actions_by_id["import_marks"].trigger()
     settled(qtbot, plain)
     assert "0 annotations taken from out.geojson, 2 were there already" in said(plain)
-    assert plain.actions_by_id["undo"].text() == "Undo import"
+    assert plain.actions_by_id["undo"].text() == "&Undo import"
     qtbot.keyClick(plain, KEY.Key_Z, CONTROL)
     settled(qtbot, plain)
     assert kept(plain) == shown(plain) == []
@@ -470,11 +470,8 @@ def test_that_properties_are_words_by_name(qtbot, plain: MainWindow, monkeypatch
     settled(qtbot, plain)
 
     def write(dialog: PropertiesDialog) -> bool:
-        from PySide6.QtWidgets import QTableWidgetItem
-
         dialog.table.setItem(0, 0, QTableWidgetItem(" margin "))
         dialog.table.setItem(0, 1, QTableWidgetItem("spiculated"))
-        dialog.table.setItem(1, 1, QTableWidgetItem("words without a name"))
         return True
 
     monkeypatch.setattr(PropertiesDialog, "exec", write)
@@ -482,6 +479,26 @@ def test_that_properties_are_words_by_name(qtbot, plain: MainWindow, monkeypatch
     settled(qtbot, plain)
     assert kept(plain)[0].properties == {"margin": "spiculated"}
     assert "margin: spiculated" in canvas.drawing._marks[0].lines
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([("margin", "sharp"), ("", "words")], "Row 2 has words and no name"),
+        ([("margin", "  ")], '"margin" has no words'),
+        ([("margin", "sharp"), ("margin", "blurred")], '"margin" stands twice'),
+        ([("margin", "sharp"), ("  ", " "), ("from a file", "")], ""),
+    ],
+)
+def test_that_half_a_property_is_refused_where_it_is_written(qtbot, rows, problem: str) -> None:
+    dialog = PropertiesDialog({"from a file": ""})
+    qtbot.addWidget(dialog)
+    for number, pair in enumerate([*rows, *[("", "")] * (dialog.table.rowCount() - len(rows))]):
+        for column, words in enumerate(pair):
+            dialog.table.setItem(number, column, QTableWidgetItem(words))
+    assert dialog.problem.text().startswith(problem)
+    assert bool(dialog.problem.text()) is bool(problem)
+    assert dialog.buttons.button(QDialogButtonBox.StandardButton.Save).isEnabled() is not bool(problem)
 
 
 # the model's and others'
@@ -623,6 +640,25 @@ def test_that_an_unfinished_polygon_comes_back_in_a_new_window(qtbot, make_windo
     (mark,) = kept(later)
     assert mark == begun
     qtbot.waitUntil(lambda: "shapes" not in later.desk._handle.get().protocol.draft(case), timeout=5_000)
+
+
+def test_that_each_corner_is_kept_at_once_and_by_the_stores_thread(qtbot, make_window, tmp_path: Path) -> None:
+    window = make_window()
+    open_folder(qtbot, window, write_view(tmp_path / "view.dcm", "L", "CC", TURNED))
+    for timer in (window.annotating.sketches._timer, window.desk.reading._timer):
+        timer.setInterval(10**6)  # what waits for a pause never comes
+    protocol, case = window.desk._handle.get().protocol, window.desk.case_id
+    canvas = take(qtbot, window, "polygon")
+    for number, corner in enumerate([(30, 30), (80, 35), (70, 80)], start=1):
+        click(canvas, at(canvas, *corner))
+        assert window.desk._store.busy
+        qtbot.waitUntil(lambda: not window.desk._store.busy, timeout=5_000)
+        (kept_shape,) = protocol.draft(case)["shapes"]
+        assert len(kept_shape["mark"]["points"]) == number
+    qtbot.keyClick(canvas.viewport(), KEY.Key_Return)
+    settled(qtbot, window)
+    assert "shapes" not in protocol.draft(case)
+    assert len(kept(window)) == 1
 
 
 def test_that_an_unfinished_shape_stays_beside_what_was_written_and_goes_when_it_is_dropped(

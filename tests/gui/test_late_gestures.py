@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import shapely
 from PySide6.QtCore import QPointF, Qt
 
-from pathview.gui.late_gestures import LateGestures
+from pathview.gui.deeds import Pairs
+from pathview.gui.late_gestures import Gesture, LateGestures
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
+from pathview.jobs import checkpoint
 from pathview.results import annotation_edit
 from pathview.results.annotation import Mark
 from pathview.results.annotation_shapes import with_shape
@@ -231,7 +234,7 @@ def test_that_what_cannot_be_done_is_said_and_leaves_no_step(qtbot, window: Main
     qtbot.keyClick(window, KEY.Key_C, SHIFT)
     stroke(window, (10, 10), (20, 10))
     settled(qtbot, window)
-    assert "does not cross the outline" in window.banner.text
+    assert "does not cut the region" in window.banner.text
     assert kept(window) == shown(window) == {before.id: before}
     assert window.desk.marks.history.undo_name is None
     assert any("detector" in line for line in canvas(window).drawing._marks[0].lines)
@@ -260,3 +263,22 @@ def test_that_smoothing_is_never_done_in_the_windows_thread(qtbot, window: MainW
     assert gate.threads == ["pathview-drawing"]
     assert len(list(after.corners)) < len(list(before.corners))
     assert window.desk.marks.history.undo_name == "smooth"
+
+
+def test_that_what_can_be_asked_for_again_is_stopped_and_what_was_drawn_is_not(qtbot, qapp) -> None:
+    late, stop, seen = LateGestures(qapp), threading.Event(), []
+
+    def endless(_: Sequence[Mark]) -> Pairs:
+        stop.wait()
+        checkpoint(stop)
+        return ()
+
+    mark = Mark("rectangle", ((0, 0), (9, 9)))
+    late.add(Gesture(1, "smooth", (mark,), endless, cancel=stop), seen.append, seen.append)
+    assert late.words == {mark.id: ("smooth ...  (Esc stops it)",)}
+    late.add(Gesture(1, "brush", (mark,), lambda marks: tuple((one, one) for one in marks)), seen.append, seen.append)
+    assert late.cancel()
+    assert not late.cancel()
+    qtbot.waitUntil(lambda: not late, timeout=10_000)
+    assert seen == [((mark, mark),)]
+    late.close()

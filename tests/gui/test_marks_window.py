@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QDialogButtonBox
 
 from pathview.errors import StoreError
 from pathview.geometry import Turn
+from pathview.gui.dialogs.pixel_size import PixelSizeDialog
 from pathview.gui.main_window import MainWindow
 from pathview.gui.viewer.canvas import Canvas
 from pathview.results.annotation import Mark
@@ -277,6 +279,61 @@ def test_that_a_ruler_is_refused_without_a_pixel_size(qtbot, make_reader, tmp_pa
     ((kind, lines),) = shown(canvas)
     assert kind == "ellipse"
     assert lines[2].endswith(" px")
+
+
+def test_that_a_stated_pixel_size_is_measured_with_in_a_first_read_and_analyses_nothing(
+    qtbot, reading_window, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    window = reading_window()
+    open_folder(qtbot, window, write_view(tmp_path / "bare.dcm", "L", "CC", TURNED, ImagerPixelSpacing=None))
+    assert window.desk.reading.hidden
+    asked: list[PixelSizeDialog] = []
+
+    def state(dialog: PixelSizeDialog) -> bool:
+        asked.append(dialog)
+        dialog.field.setText("0,2")
+        return True
+
+    monkeypatch.setattr(PixelSizeDialog, "exec", state)
+    qtbot.keyClick(window, KEY.Key_D)
+    canvas = window.viewer.canvas
+    drag(canvas, at(canvas, 30, 30), at(canvas, 60, 30))
+    assert "no pixel size" in window.banner.text
+    way = window.banner._way
+    assert way.isVisible()
+    assert "pixel size" in way.text()
+    qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
+    settled(qtbot, window)
+    assert len(asked) == 1
+    assert window.desk.state.picture.info.mpp_um == pytest.approx(200)
+    assert window.desk.state.result is None  # nothing was analysed for it
+    drag(canvas, at(canvas, 30, 30), at(canvas, 60, 30))
+    settled(qtbot, window)
+    ((kind, lines),) = shown(canvas)
+    length = math.dist(*stored(window)["L CC"][0].points) * 0.2
+    assert (kind, lines[0]) == ("ruler", f"{length:.1f} mm estimated")
+    window.actions_by_id["pixel_size"].trigger()  # a slip can be mended
+    assert asked[1].windowTitle() == asked[0].windowTitle()
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "3000", "a"])
+def test_that_what_can_be_no_pixels_size_is_refused_where_it_is_written(qtbot, text: str) -> None:
+    dialog = PixelSizeDialog("histology", None)
+    qtbot.addWidget(dialog)
+    dialog.field.setText(text)
+    save = dialog._buttons.button(QDialogButtonBox.StandardButton.Save)
+    assert not save.isEnabled()
+    assert bool(dialog._problem.text()) is bool(text)
+    dialog.field.setText("0.25")
+    assert save.isEnabled()
+    assert dialog.um == 0.25
+    assert not dialog._problem.text()
+
+
+def test_that_a_pixel_size_that_the_file_tells_is_not_asked_for(qtbot, window: MainWindow) -> None:
+    window.actions_by_id["pixel_size"].trigger()
+    assert "states its pixel size" in window.banner.text
+    assert not window.banner._way.isVisible()
 
 
 def test_that_escape_drops_a_shape_then_the_tool(qtbot, window: MainWindow) -> None:

@@ -180,7 +180,7 @@ def test_that_tools_of_a_group_exclude_each_other_and_empty_menus_are_not_shown(
     actions["b"].trigger()
     assert sorted(heard) == [("a", False), ("b", True)]
     assert [actions[name].isChecked() for name in "abc"] == [False, True, False]
-    assert [action.text() for action in window.menuBar().actions()] == ["File", "Tools"]
+    assert [action.text() for action in window.menuBar().actions()] == ["&File", "&Tools"]
 
 
 # the keyboard's help

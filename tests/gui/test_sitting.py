@@ -92,6 +92,8 @@ def test_that_a_backup_is_made_and_put_back(qtbot, sitting, monkeypatch, tmp_pat
     sitting.actions_by_id["restore"].trigger()
     idle(qtbot, sitting)
     dialog = dialog_of(sitting, BackupsDialog)
+    newest = dialog.rows.topLevelItem(0)
+    assert [newest.text(column) for column in (1, 2)] == ["1", "0"]  # cases and decided ones, as they were then
     dialog._ask()
     idle(qtbot, sitting)
     assert sitting.banner.text.startswith("Restored: ")

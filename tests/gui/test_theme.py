@@ -30,6 +30,8 @@ def test_that_text_has_4_5_to_1_and_controls_3_to_1(name) -> None:
         assert contrast(theme.accent, back) >= 3
     for label in LABEL_WORDS:
         assert contrast(label_color(theme, label), theme.panel) >= 4.5, label
+    assert contrast(theme.disabled, theme.panel) >= 2.8
+    assert contrast(theme.text, theme.panel) >= 3 * contrast(theme.disabled, theme.panel)
     assert contrast(theme.warning_text, theme.warning_back) >= 4.5
     assert contrast(theme.accent_text, theme.accent) >= 4.5
     for state in (theme.positive, theme.not_sure, theme.negative):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 
-from pathview.gui.actions import ACTIONS
+from pathview.gui.actions import ACTIONS, MENUS, conflict
 from pathview.gui.panels.notices import KeyboardHelp
 from pathview.gui.panels.worklist import CaseRole
 from pathview.settings import INVESTIGATIONAL
@@ -18,6 +19,74 @@ from tests.gui.conftest import idle, result_of, titles
 from tests.makers import breast_pixels, write_dicom
 
 KEY = Qt.Key
+
+
+def mnemonic(text: str) -> str:
+    """The letter of a menu's text that chooses it; an escaped "&" is none."""
+    found = re.findall(r"&(.)", text.replace("&&", ""))
+    assert len(found) == 1, text
+    return found[0].lower()
+
+
+def test_that_every_menu_and_entry_has_a_letter_of_its_own(make_window, tmp_path: Path) -> None:
+    window = make_window()
+    for number in range(3):
+        window.preferences.add_recent([tmp_path / f"a & b {number}"])
+    window.opening._recent.fill(window.preferences.recent())
+    menus = [action.menu() for action in window.menuBar().actions()]
+    titles = [mnemonic(menu.title()) for menu in menus]
+    assert len(titles) == len(set(titles)) == len(MENUS)
+    walked = 0
+    while menus:
+        menu = menus.pop()
+        letters = [mnemonic(action.text()) for action in menu.actions()]
+        assert len(letters) == len(set(letters)), menu.title()
+        menus += [action.menu() for action in menu.actions() if action.menu()]
+        walked += len(letters)
+    assert walked == len(ACTIONS) + 1 + 3  # with the menu of what was opened lately
+    taken = {key for spec in ACTIONS for key in spec.keys}
+    assert not taken & {f"Alt+{letter.upper()}" for letter in titles}
+    assert conflict("fit", "Alt+F") == "Alt+F opens the menu File."
+    assert not conflict("fit", "Alt+Z")
+
+
+def test_that_an_entry_that_cannot_be_used_says_why_and_looks_so(qtbot, reading_window, mammogram: Path) -> None:
+    window = reading_window()
+    window.open_paths([mammogram])
+    idle(qtbot, window)
+    (view,) = [action.menu() for action in window.menuBar().actions() if action.text() == "&View"]
+    heat, fit = window.actions_by_id["heat"], window.actions_by_id["fit"]
+    assert view.toolTipsVisible()
+    assert not heat.isEnabled()
+    assert heat.toolTip() == window.desk.reading.hidden != ""
+    view.popup(QPoint(0, 0))
+    qtbot.waitUntil(view.isVisible, timeout=5000)
+    image = view.grab().toImage()
+    brightest = {}
+    for action in (heat, fit):
+        place = view.actionGeometry(action)
+        pixels = [
+            image.pixelColor(x, y)
+            for x in range(place.left(), place.right())
+            for y in range(place.top(), place.bottom())
+        ]
+        brightest[action] = max(color.lightnessF() for color in pixels)
+    view.close()
+    assert brightest[heat] < 0.7 * brightest[fit]
+
+
+def test_that_a_notice_lies_over_the_picture_and_moves_nothing(qtbot, opened) -> None:
+    canvas = opened.viewer.canvas
+    opened.banner.hide()
+    before = (canvas.size(), canvas.mapTo(opened, QPoint(0, 0)), canvas.current_view())
+    opened.banner.say("A notice of many words. " * 40)
+    shown, line = opened.banner, opened.banner.fontMetrics().height()
+    qtbot.waitUntil(lambda: shown.isVisible() and shown.height() > 3 * line, timeout=5000)  # as high as its words
+    assert (canvas.size(), canvas.mapTo(opened, QPoint(0, 0)), canvas.current_view()) == before
+    assert shown.width() == opened.viewer.width()
+    bar = opened.viewer.bar
+    assert bar.isHidden() or shown.mapTo(opened, QPoint(0, 0)).y() >= bar.mapTo(opened, QPoint(0, bar.height())).y()
+    assert opened.childAt(shown.mapTo(opened, shown.rect().center())) in (shown, *shown.children())
 
 
 def test_that_a_newcomer_is_told_what_to_do(make_window) -> None:
@@ -180,7 +249,7 @@ def test_that_the_keyboard_help_names_every_key(opened) -> None:
     words = [label.text() for label in KeyboardHelp(opened).findChildren(QLabel)]
     for spec in ACTIONS:
         if spec.keys:
-            assert spec.text.rstrip(".") in words
+            assert spec.text.replace("&", "").rstrip(".") in words
 
 
 def test_that_no_key_means_two_things() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +13,12 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from pathview.gui.dialogs.worklists import WorklistsDialog
-from pathview.gui.lists import PAGE
+from pathview.gui.lists import PAGE, Listing
+from pathview.gui.panels.worklist import WorklistPanel
 from pathview.gui.panels.worklist_model import CaseRole, WorklistModel
+from pathview.gui.theme import THEMES
+from pathview.review.reading.worklist import Worklist
+from pathview.review.reading.worklist_query import Counts, WorklistQuery
 from pathview.review.records.case import CaseRow
 from tests.gui.conftest import idle, titles
 from tests.gui.reading import lock, store_of
@@ -107,6 +113,91 @@ def test_that_a_page_is_asked_for_where_it_comes_into_view(qtbot) -> None:
     model.put(99_800, [row(number) for number in range(99_800, 100_000)])
     assert model.index(99_999).data() == "case 99999"
     assert not model.has(70_000)
+
+
+@pytest.fixture
+def panel(qtbot) -> WorklistPanel:
+    """Fifty cases of which some ten are in view."""
+    panel = WorklistPanel(THEMES["dark"])
+    qtbot.addWidget(panel)
+    panel.resize(300, 800)
+    panel.show()
+    panel.show_listing(listing(range(50)), None)
+    return panel
+
+
+def listing(numbers: Sequence[int], total: int | None = None) -> Listing:
+    counts = Counts(len(numbers) if total is None else total, {})
+    rows = [row(number) for number in numbers]
+    return Listing(WorklistQuery(), {0: rows}, counts, ("newest",), (), {1: 50}, (), {})
+
+
+def test_that_a_case_on_which_readers_differ_counts_as_decided_but_where_it_is_arbitrated(panel: WorklistPanel) -> None:
+    counts = Counts(9, {"decided": 3, "arbitration": 2, "new": 4})
+    court = Worklist(7, "Third opinion", "arbitration", "simple", None, datetime.now(UTC), None)
+    shown = replace(listing(range(9)), counts=counts, lists=(court,))
+    panel.show_listing(shown, None)
+    assert panel._count.text() == "9 cases  ·  5 decided, 2 differ"
+    panel.show_listing(replace(shown, query=WorklistQuery(court.id)), None)
+    assert panel._count.text() == "9 cases  ·  3 decided, 2 differ"
+    panel.show_counts(Counts(9, {"decided": 9}))
+    assert panel._count.text() == "9 cases  ·  9 decided"
+
+
+def height_of(panel: WorklistPanel) -> int:
+    """Where in the view the current case stands."""
+    return panel.list.visualRect(panel.list.currentIndex()).top()
+
+
+def in_view(panel: WorklistPanel) -> bool:
+    return panel.list.viewport().rect().contains(panel.list.visualRect(panel.list.currentIndex()))
+
+
+def test_that_the_current_case_stays_where_it_stands_when_the_list_is_sorted_anew(panel: WorklistPanel) -> None:
+    panel.follow(20)
+    assert in_view(panel)
+    before = height_of(panel)
+    panel.show_listing(listing([*range(30, 50), *range(30)]), 20)  # a result came in: it is row 40 now
+    assert panel.list.currentIndex().data(CaseRole).id == 20
+    assert height_of(panel) == before
+    panel.show_listing(listing([20, *range(20), *range(21, 50)]), 20)  # nothing can be scrolled above the first row
+    assert in_view(panel)
+
+
+def test_that_a_list_that_the_reader_scrolls_does_not_jump(panel: WorklistPanel) -> None:
+    bar = panel.list.verticalScrollBar()
+    panel.follow(3)
+    bar.setValue(bar.maximum())
+    assert not in_view(panel)
+    panel.show_listing(listing([*range(30, 50), *range(30)]), 3)
+    assert bar.value() == bar.maximum()
+    bar.setValue(panel.list.visualRect(panel.list.currentIndex()).top() + bar.value())
+    assert in_view(panel)
+    bar.setSliderDown(True)
+    held = bar.value()
+    panel.show_listing(listing(range(50)), 3)
+    assert bar.value() == held
+
+
+def test_that_a_case_that_was_opened_beyond_the_rows_is_asked_for_and_shown(panel: WorklistPanel) -> None:
+    asked: list[None] = []
+    panel.query_changed.connect(lambda: asked.append(None))
+    panel.show_listing(listing(range(40), 50), 3)
+    panel.follow(45)
+    assert asked == [None]
+    panel.show_listing(listing(range(50)), 45)
+    assert in_view(panel)
+
+
+def test_that_the_page_of_the_case_that_is_open_is_read_too(qtbot, listed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pathview.gui.lists.PAGE", 1)
+    last = listed.worklist.model.rows[-1].id
+    found: list[Listing] = []
+    listed.desk.lists.listing_ready.connect(found.append)
+    listed.desk.lists.load({}, (0,), last)
+    idle(qtbot, listed)
+    assert [[each.id for each in page] for page in found[-1].pages.values()][-1] == [last]
+    assert sorted(found[-1].pages) == [0, 2]
 
 
 def test_that_a_case_beyond_the_rows_that_are_here_is_stepped_to(qtbot, listed) -> None:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pathview.errors import AnnotationError
+from pathview.jobs import Cancelled
 from pathview.results.annotation import Mark
 from pathview.results.annotation_edit import (
     AREA_KEPT,
@@ -161,8 +163,20 @@ def test_that_parts_that_the_line_leaves_whole_stay_with_the_largest_piece() -> 
 
 @pytest.mark.parametrize("line", [[(50, -5), (50, 50)], [(-5, -5), (200, -5)], [(10, 10), (20, 20)], [(5, 5)], []])
 def test_that_a_line_that_does_not_cross_splits_nothing(line) -> None:
-    with pytest.raises(AnnotationError, match="does not cross"):
+    with pytest.raises(AnnotationError, match="does not cut the region"):
         split(BOX, line)
+
+
+def test_that_a_line_that_grazes_a_corner_leaves_no_piece_that_nobody_sees() -> None:
+    with pytest.raises(AnnotationError, match="does not cut the region"):
+        split(BOX, [(-1, 0.9), (0.9, -1)])  # cuts off less than a pixel
+    with pytest.raises(AnnotationError, match="does not cut the region"):
+        split(BOX, [(-5, 0.004), (105, 0.004)])
+    first, second = split(BOX, [(-1, 3), (3, -1)])
+    assert first.area_px + second.area_px == pytest.approx(BOX.area_px)
+    assert second.area_px >= 1
+    grazed = split(BOX, [(-1, 0.9), (0.9, -1), (50, -1), (50, 105)])  # the corner, then through the middle
+    assert [piece.area_px for piece in grazed] == pytest.approx([5000, 5000], abs=1)
 
 
 @given(PLACE, PLACE)
@@ -205,6 +219,36 @@ def test_that_smoothing_does_not_cut_a_neck() -> None:
     neck = Mark("rectangle", ((90, 45), (210, 55)), frame=3)
     dumbbell = merged([BOX, neck, Mark("rectangle", ((200, 0), (300, 100)), frame=3)])
     assert len(smoothed(dumbbell, 30).rings) == 1
+
+
+def saw(teeth: int) -> Mark:
+    """A round of 400 pixels whose outline goes in and out by 20 at every corner."""
+    turn = np.linspace(0, 2 * np.pi, 2 * teeth, endpoint=False)
+    out = 400 + 20 * (np.arange(2 * teeth) % 2)
+    around = np.column_stack((500 + out * np.cos(turn), 500 + out * np.sin(turn)))
+    return with_shape(Mark("region", ()), shapely.Polygon(around))
+
+
+def test_that_a_saw_of_thousands_of_teeth_becomes_round() -> None:
+    rough = saw(1500)
+    smooth = smoothed(rough, 8)
+    assert shape_of(smooth).is_valid
+    assert [len(part) for part in smooth.rings] == [1]
+    assert abs(smooth.area_px - rough.area_px) <= AREA_KEPT * rough.area_px
+    assert shape_of(smooth).length < 1.05 * math.sqrt(4 * math.pi * rough.area_px) < 0.1 * shape_of(rough).length
+
+
+def test_that_smoothing_stops_when_it_is_asked_to() -> None:
+    asked: list[None] = []
+
+    class Third:
+        def is_set(self) -> bool:
+            asked.append(None)
+            return len(asked) >= 3
+
+    with pytest.raises(Cancelled):
+        smoothed(saw(3000), 8, Third())
+    assert len(asked) == 3
 
 
 def test_that_smoothing_without_a_radius_is_refused() -> None:

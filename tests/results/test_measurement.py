@@ -55,7 +55,7 @@ def test_that_a_ruler_without_a_pixel_size_is_refused_in_one_sentence() -> None:
     assert found.lines == ("length not known",)
     assert found.refused == refusal("ruler", None, "left.png")
     assert found.refused == (
-        "left.png states no pixel size, so lengths cannot be measured; state it in the model panel."
+        "left.png states no pixel size, so lengths cannot be measured; it can be stated in the menu Tools."
     )
     assert refusal("ruler", OBLONG) is None
     assert refusal("angle", None) is None
@@ -212,4 +212,7 @@ def test_that_what_has_no_extent_is_not_measured(mark: Mark) -> None:
 
 
 def test_that_numbers_are_short() -> None:
+    assert RegionStats(4, 16.0, 15.96, 1, 31).lines == ("mean 16.0  SD 16.0", "1 to 31  n 4")
+    assert RegionStats(4, 7.0, 0.0, 7, 7).lines == ("mean 7.00  SD 0", "7 to 7  n 4")
+    assert RegionStats(4, 99.96, 15.8, 7, 200).lines[0] == "mean 100  SD 15.8"
     assert RegionStats(12345, 1234.4, 56.2, -0.5, 4095).lines == ("mean 1234  SD 56.2", "-0.5 to 4095  n 12,345")

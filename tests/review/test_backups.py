@@ -11,7 +11,15 @@ import pytest
 
 from pathview.errors import StoreError
 from pathview.review.sql import audit
-from pathview.review.sql.backups import Backup, backup_if_due, backup_now, backups_of, check_backup, restore
+from pathview.review.sql.backups import (
+    Backup,
+    backup_if_due,
+    backup_now,
+    backups_of,
+    check_backup,
+    contents_of,
+    restore,
+)
 from pathview.review.sql.database import Database
 from pathview.review.sql.verifying import verify_store
 from pathview.review.store import Store
@@ -30,6 +38,20 @@ def backed(path: Path) -> Backup:
     (found,) = backups_of(path)
     assert found.path == made
     return found
+
+
+def test_that_a_backup_tells_how_much_it_holds_as_of_then(backed: Backup, path: Path) -> None:
+    with sqlite3.connect(path) as now:
+        now.execute("UPDATE cases SET decision = NULL WHERE id = 1")
+        cases, decided = now.execute("SELECT count(*), count(decision) FROM cases").fetchone()
+    held = contents_of(backed)
+    assert held is not None
+    assert (held.cases, held.decided) == (cases, decided + 1)  # one was taken back since
+    assert contents_of(backed) is held
+    backed.path.write_bytes(b"no store")
+    (found,) = backups_of(path, check=False)
+    assert contents_of(found) is None
+    assert not list(backed.path.parent.glob("*-shm"))
 
 
 def damage(path: Path) -> None:

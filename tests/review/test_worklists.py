@@ -203,6 +203,17 @@ def test_that_next_and_previous_walk_the_list_and_end_with_it(filled: Store) -> 
         assert follow(query, "Dr A", ids[-1], -3) == ids[-4]
 
 
+def test_that_a_case_stands_where_its_page_has_it(filled: Store) -> None:
+    shown = filled.worklists.named("Shown").id
+    for order, reverse, state in product(ORDERS, (False, True), (None, "analysed", "decided")):
+        query = WorklistQuery(shown, order=order, reverse=reverse, state=state)
+        ids = [row.id for row in everything(filled, query, "Dr A")]
+        assert ids
+        assert [filled.worklists.place(query, "Dr A", each) for each in ids] == list(range(len(ids)))
+    elsewhere = everything(filled, WorklistQuery(filled.worklists.named("Study").id), "Dr A")[0]
+    assert filled.worklists.place(WorklistQuery(shown), "Dr A", elsewhere.id) is None
+
+
 def test_that_a_case_keeps_its_neighbours_when_it_leaves_the_list(store: Store, say) -> None:
     shown = store.worklists.create("Shown", "assisted", "simple", "tests").id
     for number in range(6):

@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.review.sql.backups import Backup
 
 _BUTTON = QDialogButtonBox.StandardButton
-_SIZE = QSize(620, 380)
+_SIZE = QSize(720, 380)
+_NUMBERS, _FILE = (1, 2, 3), 4
 _MB = 1e6
 
 
@@ -53,15 +54,18 @@ class BackupsDialog(QDialog):
         none.setWordWrap(True)
         none.setVisible(not backups)
         self.rows = QTreeWidget()
-        self.rows.setHeaderLabels(["Made", "Size", "File"])
+        self.rows.setHeaderLabels(["Made", "Cases", "Decided", "Size", "File"])
         self.rows.setRootIsDecorated(False)
         self.rows.setAccessibleName("Backups, the newest first")
         self.rows.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.rows.setVisible(bool(backups))
         for backup in backups:
             made = f"{backup.made.astimezone():%A, %d %B %Y  %H:%M}"
-            item = QTreeWidgetItem([made, f"{backup.size_bytes / _MB:.1f} MB", backup.name])
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            held = backup.contents
+            counts = [f"{held.cases:,}", f"{held.decided:,}"] if held is not None else ["unknown", "unknown"]
+            item = QTreeWidgetItem([made, *counts, f"{backup.size_bytes / _MB:.1f} MB", backup.name])
+            for column in _NUMBERS:
+                item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.rows.addTopLevelItem(item)
         if (newest := self.rows.topLevelItem(0)) is not None:
             self.rows.setCurrentItem(newest)
@@ -84,16 +88,17 @@ class BackupsDialog(QDialog):
     def _ask(self) -> None:
         """Have it confirmed, then say which."""
         item = self.rows.currentItem()
-        if item is not None and self._confirmed(item.text(0)):
-            self.chosen.emit(item.text(2))
+        if item is not None and self._confirmed(item.text(0), item.text(1), item.text(2)):
+            self.chosen.emit(item.text(_FILE))
             self.accept()
 
-    def _confirmed(self, made: str) -> bool:
+    def _confirmed(self, made: str, cases: str, decided: str) -> bool:
         box = QMessageBox(self)
         box.setWindowTitle("Restore a backup")
         box.setText(f"Go back to the store of {made}?")
         box.setInformativeText(
-            "PathView goes on without anything that was saved since then. It stays in the file that is put aside."
+            f"It holds {cases} cases, {decided} of them decided. PathView goes on without anything that was saved "
+            "since then. It stays in the file that is put aside."
         )
         yes = box.addButton("Restore", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))

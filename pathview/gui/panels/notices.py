@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pathview.gui.actions import ACTIONS, MENUS, ActionSpec, Keys, key_words, keys_in_use, plain_text
+from pathview.gui.actions import ACTIONS, MENUS, ActionSpec, Keys, key_words, keys_in_use, plain_text, without_mnemonic
 from pathview.gui.preferences import MouseMap, Preferences
 from pathview.settings import INVESTIGATIONAL
 
@@ -46,11 +46,15 @@ class Banner(QWidget):
         self._list.setReadOnly(True)
         self._list.setFixedHeight(_LIST_HEIGHT)
         self._list.setAccessibleName("All messages")
+        self._way = QPushButton("")
+        self._way.clicked.connect(self._go)
+        self._action: QAction | None = None
         close = QPushButton("Close")
         close.setFlat(True)
         close.clicked.connect(self.hide)
         top = QHBoxLayout()
         top.addWidget(self._words, 1)
+        top.addWidget(self._way)
         top.addWidget(self._more)
         top.addWidget(close)
         layout = QVBoxLayout(self)
@@ -65,6 +69,7 @@ class Banner(QWidget):
 
     def say_all(self, sentences: Sequence[str]) -> None:
         """Show the first of several sentences; the others can be opened."""
+        self._offer(None)
         self._words.setText(sentences[0])
         self.setAccessibleName(sentences[0])
         self._list.setPlainText("\n".join(sentences))
@@ -74,10 +79,25 @@ class Banner(QWidget):
         self._list.hide()
         self.show()
 
+    def offer(self, text: str, action: QAction) -> None:
+        """Show a sentence, and beside it what can be done about it."""
+        self.say(text)
+        self._offer(action)
+
     @property
     def text(self) -> str:
         """What is shown, or nothing while hidden."""
         return "" if self.isHidden() else self._words.text()
+
+    def _offer(self, action: QAction | None) -> None:
+        self._action = action
+        self._way.setVisible(action is not None)
+        self._way.setText(without_mnemonic(action.text()) if action is not None else "")
+
+    def _go(self) -> None:
+        if self._action is not None:
+            self.hide()
+            self._action.trigger()
 
     def _show_all(self, on: bool) -> None:
         self._list.setVisible(on)

@@ -60,6 +60,10 @@ class WorklistPanel(QWidget):
         self._counts: Counts | None = None
         self._menu_actions: Sequence[QAction] = ()
         self._chosen: int | None = None
+        self._court = False
+        """Whether the list is one of arbitration."""
+        self._sought = False
+        """Whether the current case has not been among the rows since it was opened."""
         self._place = 0
         """The row where the reader chose the current case; the case itself may have moved since."""
         self._count = QLabel("")
@@ -113,14 +117,15 @@ class WorklistPanel(QWidget):
     def show_listing(self, listing: Listing, current: int | None) -> None:
         """Show what a query found, keeping the current case chosen without opening it again."""
         selection, bar = self.list.selectionModel(), self.list.verticalScrollBar()
-        same, place = listing.query == self.query, bar.value()
+        same, place, stood = listing.query == self.query, bar.value(), self._seen_at
         self.query, self._counts = listing.query, listing.counts
+        self._court = any(each.id == listing.query.worklist_id and each.mode == "arbitration" for each in listing.lists)
         self.filters.show_listing(listing)
         selection.blockSignals(True)
         self.model.reset(listing.pages, listing.counts.total)
-        if same:
-            bar.setValue(place)
-        self._keep_current(current)
+        self.list.doItemsLayout()  # before it the bar has no range
+        if not self._keep_current(current, shown=not same) and same:
+            bar.setValue(place if stood is None else self._as_it_stood(place, stood))
         selection.blockSignals(False)
         self._all_button.setEnabled(not listing.empty)
         self._selected_button.setEnabled(listing.counts.total > 0)
@@ -133,7 +138,7 @@ class WorklistPanel(QWidget):
             self.model.put(offset, rows)
             if not self.list.currentIndex().isValid() or self._awaited:
                 self.list.selectionModel().blockSignals(True)
-                self._keep_current(self._chosen)
+                self._keep_current(self._chosen, shown=False)
                 self.list.selectionModel().blockSignals(False)
 
     def show_counts(self, counts: Counts) -> None:
@@ -149,15 +154,37 @@ class WorklistPanel(QWidget):
         row: CaseRow | None = self.list.currentIndex().data(CaseRole)
         return self._chosen is not None and (row is None or row.id != self._chosen)
 
-    def _keep_current(self, current: int | None) -> None:
-        row = self.model.row_of(current) if current is not None else None
-        if row is not None:
-            self.list.setCurrentIndex(self.model.index(row))
-            self.list.scrollTo(self.model.index(row))
-            if current != self._chosen:
-                self._chosen, self._place = current, row
-        elif current is not None:
+    @property
+    def _seen_at(self) -> int | None:
+        """Where in the view the current case stands, pixels from its top; None: the reader has it out of sight."""
+        place = self.list.visualRect(self.list.currentIndex())
+        held = self.list.verticalScrollBar().isSliderDown()
+        return place.top() if place.intersects(self.list.viewport().rect()) and not held else None
+
+    def _as_it_stood(self, scrolled: int, stood: int) -> int:
+        """What the list is scrolled to for the current case, which may be in another row now, not to move."""
+        index, bar = self.list.currentIndex(), self.list.verticalScrollBar()
+        here = index.isValid() and not self._awaited
+        return bar.value() + self.list.visualRect(index).top() - stood if here else scrolled
+
+    def _keep_current(self, current: int | None, shown: bool) -> bool:
+        """Have the case that is open be the current one; whether it was scrolled to, as it is if it is to be ``shown``.
+
+        One that was not here when it was opened is, too, once it comes.
+        """
+        if current is None:
+            return False
+        row, sought = self.model.row_of(current), self._sought or current != self._chosen
+        self._sought = sought and row is None
+        if row is None:
             self._chosen = current
+            return False
+        self.list.setCurrentIndex(self.model.index(row))
+        if shown or sought:
+            self.list.scrollTo(self.model.index(row))
+        if current != self._chosen:
+            self._chosen, self._place = current, row
+        return shown or sought
 
     @Slot(object)
     def update_row(self, row: CaseRow) -> None:
@@ -172,7 +199,11 @@ class WorklistPanel(QWidget):
         unsure = sum(row.label == "not_sure" and row.decision is None for row in self.model.rows)
         if unsure and len(self.model.rows) == total:
             words.append(f"{unsure} not sure")
-        words.append(f"{states.get('decided', 0):,} decided")
+        differ = states.get("arbitration", 0)
+        # Readers differ on what they have decided; only where it was sent to be arbitrated is it still to be done.
+        decided = states.get("decided", 0) + (0 if self._court else differ)
+        told = f", {differ:,} differ" if differ else ""
+        words.append(f"{decided:,} decided{told}")
         self._count.setText("  ·  ".join(words))
 
     # what the reader does
@@ -192,9 +223,11 @@ class WorklistPanel(QWidget):
     def follow(self, case_id: int) -> None:
         """A case was opened from elsewhere: choose it where it stands, without opening it again."""
         self.list.selectionModel().blockSignals(True)
-        self._keep_current(case_id)
+        self._keep_current(case_id, shown=True)
         self.list.selectionModel().blockSignals(False)
         self.list.viewport().update()
+        if self._sought:
+            self.query_changed.emit()
 
     def following(self) -> int | None:
         """The case after the chosen one, or None at the end."""
@@ -227,12 +260,13 @@ class WorklistPanel(QWidget):
     def _on_current(self, current: QModelIndex, _: QModelIndex) -> None:
         row: CaseRow | None = current.data(CaseRole) if current.isValid() else None
         if row is not None:
-            self._chosen, self._place = row.id, current.row()
+            self._chosen, self._place, self._sought = row.id, current.row(), False
             self.case_chosen.emit(row.id)
 
     @Slot(QPoint)
     def _show_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
+        menu.setToolTipsVisible(True)
         menu.addActions(list(self._menu_actions))
         menu.popup(self.list.viewport().mapToGlobal(at))
 

@@ -197,5 +197,14 @@ def neighbour(
     return None
 
 
+def standing(session: Session, parts: Sequence[Run], conditions: Sequence[Condition], home: int, row: Any) -> int:
+    """How many cases stand before one; see :func:`neighbour`."""
+    ahead = [[run.condition] for run in parts[:home]]
+    place = [getattr(row, column.key) for column in parts[home].columns]
+    ahead.append([parts[home].condition, parts[home].turned().after(place)])
+    counts = (select(func.count(CaseTable.id)).where(*conditions, *some) for some in ahead)
+    return sum(session.scalar(count) or 0 for count in counts)
+
+
 def _of(ids: Sequence[int]) -> Condition:
     return CaseTable.worklist_id.in_(ids) if ids else false()

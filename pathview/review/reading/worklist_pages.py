@@ -13,7 +13,7 @@ from pathview.review.reading.listed import OPENED, is_at, was_open
 from pathview.review.reading.reading import Reading, reading_row, sight_for
 from pathview.review.reading.veil import BY_MODEL, veiled_row
 from pathview.review.reading.worklist import Worklist, worklist_row
-from pathview.review.reading.worklist_cut import Condition, States, cut, filters, neighbour, runs
+from pathview.review.reading.worklist_cut import Condition, Run, States, cut, filters, neighbour, runs, standing
 from pathview.review.reading.worklist_query import ORDERS, Counts, WorklistQuery
 from pathview.review.records.case import CaseRow, CaseState, Order
 from pathview.review.sql.database import Database
@@ -130,19 +130,35 @@ class WorklistPages:
         """
         with self._db.reading() as session:
             states, found = _conditions(session, query, reader, _lists(session))
-            parts = runs(query, states.are("decided"))
             now = select(CaseTable, states.name.label("reading_state")).where(CaseTable.id == case_id)
             row = session.execute(now).one_or_none()
             if row is None:
                 raise StoreError(f"There is no case {case_id} in the store.")
             case, state = row
-            last = {
-                "uncertain": (was or state) == "decided",
-                "score": case.position is None,
-                "date": case.study_date is None,
-            }
-            home = int(len(parts) > 1 and last[query.order])
-            return neighbour(session, parts, found, home, case, by)
+            parts = runs(query, states.are("decided"))
+            return neighbour(session, parts, found, _home(query, parts, case, was or state), case, by)
+
+    def place(self, query: WorklistQuery, reader: str, case_id: int) -> int | None:
+        """The row in which a case stands, from 0; None: the query does not find it.
+
+        Raises:
+            StoreError: see :meth:`page`.
+        """
+        with self._db.reading() as session:
+            states, found = _conditions(session, query, reader, _lists(session))
+            now = select(CaseTable, states.name.label("reading_state")).where(CaseTable.id == case_id, *found)
+            row = session.execute(now).one_or_none()
+            if row is None:
+                return None
+            case, state = row
+            parts = runs(query, states.are("decided"))
+            return standing(session, parts, found, _home(query, parts, case, state), case)
+
+
+def _home(query: WorklistQuery, parts: Sequence[Run], case: CaseTable, state: str) -> int:
+    """The number of the run of an order in which a case stands."""
+    last = {"uncertain": state == "decided", "score": case.position is None, "date": case.study_date is None}
+    return int(len(parts) > 1 and last[query.order])
 
 
 def _lists(session: Session) -> tuple[Worklist, ...]:

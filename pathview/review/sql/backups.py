@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ _WAL = ("-wal", "-shm")
 
 
 @dataclass(frozen=True)
+class Contents:
+    """How much a store holds."""
+
+    cases: int
+    decided: int
+    """Cases with a decision."""
+
+
+@dataclass(frozen=True)
 class Backup:
     """One copy of a store."""
 
@@ -37,6 +47,8 @@ class Backup:
     size_bytes: int
     problems: tuple[str, ...] | None = None
     """What a check found; None: not checked."""
+    contents: Contents | None = None
+    """None: not counted, or it cannot be."""
 
     @property
     def name(self) -> str:
@@ -139,6 +151,21 @@ def backups_of(path: Path, check: bool = True) -> tuple[Backup, ...]:
     files = [*_daily(path), *path.parent.glob(f"{glob.escape(path.stem)}-before-*.sqlite")]
     found = [of_file(file, check) for file in files]
     return tuple(sorted(found, key=lambda backup: backup.made, reverse=True))
+
+
+@lru_cache(maxsize=64)
+def contents_of(backup: Backup) -> Contents | None:
+    """How much a backup holds, counted once for each file as it is; None where that cannot be read."""
+    try:
+        connection = sqlite3.connect(f"{backup.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error:
+        return None
+    try:
+        return Contents(*connection.execute("SELECT count(*), count(decision) FROM cases").fetchone())
+    except sqlite3.Error:
+        return None
+    finally:
+        connection.close()
 
 
 def holding(path: Path) -> Holding | None:
