@@ -322,7 +322,7 @@ def test_that_answers_for_an_older_shape_are_dropped(qtbot, runner: JobRunner) -
     gate.set()
     qtbot.waitUntil(lambda: not runner.busy)
     answers = [lines for lines in heard if "…" not in lines[0]]
-    assert answers == [("mean 9  SD 0", "9 to 9  n 820", "area 800 px")]
+    assert answers == [("mean 9.00  SD 0", "9 to 9  n 820", "area 800 px")]
     measurer.measure(mark, data)
     measurer.forget_all()
     qtbot.waitUntil(lambda: not runner.busy)
