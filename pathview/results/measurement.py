@@ -153,7 +153,7 @@ def number_words(value: float, fixed: bool = False) -> str:
     """A pixel value to three digits, whole from 100 up; ``fixed``: 16.0 beside 15.8, not 16."""
     if abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:#.3g}" if fixed and value else f"{value:.3g}"
+    return f"{value:#.3g}".rstrip(".") if fixed and value else f"{value:.3g}"
 
 
 def region_stats(
