@@ -28,6 +28,12 @@ def test_that_the_window_imports_no_tensorflow() -> None:
     assert done.stdout.strip() == "False False"
 
 
+def test_that_the_wizard_opens_without_the_libraries_that_only_its_jobs_need() -> None:
+    code = "import sys, pathview.gui.wizard.frame; print(sorted({'sklearn', 'scipy', 'imblearn'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
 def test_that_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

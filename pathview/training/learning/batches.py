@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.under_sampling import RandomUnderSampler
 
 from pathview.analysis.predict import as_input
 from pathview.analysis.tiles import overlapping_grid, pad
@@ -81,6 +80,8 @@ class TrainingBatches:
         indices = np.arange(len(self._labels))
         if self._recipe.training.balance != "undersample":
             return indices
+        from imblearn.under_sampling import RandomUnderSampler  # takes seconds to import
+
         sampler = RandomUnderSampler(random_state=self._seed)
         sampler.fit_resample(indices[:, None], self._labels)
         return np.sort(np.asarray(sampler.sample_indices_, np.intp))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
-from sklearn.metrics import roc_auc_score
 
 Float = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
@@ -63,6 +61,8 @@ class Scored:
         counts = self.confusion()
         positives, negatives = counts["tp"] + counts["fn"], counts["tn"] + counts["fp"]
         if positives and negatives:
+            from sklearn.metrics import roc_auc_score
+
             found["auc"] = float(roc_auc_score(self.labels, self.scores))
             found["accuracy"] = (counts["tp"] + counts["tn"]) / (positives + negatives)
             found["balanced_accuracy"] = (counts["tp"] / positives + counts["tn"] / negatives) / 2
@@ -164,6 +164,8 @@ class ScoredClasses:
 
     def _auc(self, present: Labels, truths: Labels) -> float:
         """Mean AUC of each class against the rest, by the ranks of all classes at once (Mann and Whitney)."""
+        from scipy.stats import rankdata
+
         ranks = rankdata(self.probabilities[:, present], axis=0)
         sums = np.where(self.labels[:, None] == present, ranks, 0.0).sum(axis=0)
         areas = (sums - truths * (truths + 1) / 2) / (truths * (len(self.labels) - truths))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from pathview.results.statistics import patient_draws, percentile_interval
 from pathview.training.runs.chosen import unit_of
@@ -109,6 +108,8 @@ def guess_area(patients: Codes, values: Codes, positive: Bools) -> float:
 def area_under_curve(scores: Floats, positive: Bools) -> float:
     """How often a positive's score is above a negative's, ties counting half; there must be both."""
     count = int(positive.sum())
+    from scipy.stats import rankdata  # takes seconds to import
+
     return float((rankdata(scores)[positive].sum() - count * (count + 1) / 2) / (count * (len(positive) - count)))
 
 
