@@ -32,6 +32,7 @@ from pathview.training.data.loading import read_truth
 from pathview.training.data.samples import Dataset, Sample
 from pathview.training.learning.finetune import TrainRequest, train
 from pathview.training.learning.start import Start, start_of
+from pathview.training.measures.evaluate import in_words
 
 PATCHES = 12
 """Patches of each patient and class."""
@@ -146,12 +147,12 @@ def _row(recipe: Recipe, metrics: dict[str, Any], start: str, data: str, cost: s
     spec = recipe.network
     counts = f"{spec.parameters:,} / {spec.trainable_parameters:,}"
     name = "dice" if recipe.task == "segmentation" else "auc"
-    low, high = metrics["intervals"].get(name, (float("nan"), float("nan")))
+    low, high = metrics["intervals"].get(name) or (float("nan"), float("nan"))
     value = metrics["metrics"].get(name)
     figure = f"{name} {value:.2f} ({low:.2f} to {high:.2f}), {metrics['n_patients']} patients" if value else "one class"
     base = "bright_blob" if recipe.task == "segmentation" else "mean_std_rgb"
     beside = metrics["baselines"].get(base, {}).get(name)
-    baseline = f"{base.replace('_', ' ')} {beside:.2f}" if beside is not None else ""
+    baseline = f"{in_words(base)} {beside:.2f}" if beside is not None else ""
     return Row(recipe.name, spec.name, counts, start, data, figure, baseline, cost)
 
 

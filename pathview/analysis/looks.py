@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -117,15 +118,20 @@ class PatchLook:
 
     def probability(self, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
         """One cell a patch."""
-        return predict.classify(self._network, self._grid, progress, cancel)
+        found, self._outputs = predict.classify(self._network, self._grid, progress, cancel)
+        return found
 
     def verdict(self, probability: ScoreMap, mask: MaskStats, cancel: CancelToken) -> uncertainty.Verdict:
-        """The margin rule."""
-        return uncertainty.judge_patches(probability, self._network.recipe.decision, mask.threshold)
+        """The margin rule; of one patch of more than two classes it names the most probable one, too."""
+        found = uncertainty.judge_patches(probability, self._network.recipe.decision, mask.threshold)
+        words = uncertainty.class_words(self._outputs, self._network.recipe)
+        return replace(found, name=f"{found.name}{words}")
 
     def flags(self, verdict: uncertainty.Verdict, probability: ScoreMap, mask: MaskStats) -> list[Flag]:
-        """See :func:`uncertainty.patch_flags`."""
-        return uncertainty.patch_flags(verdict, probability, self._network.recipe.decision, self._grid, mask)
+        """See :func:`uncertainty.patch_flags` and :func:`uncertainty.class_flags`."""
+        recipe = self._network.recipe
+        flags = uncertainty.patch_flags(verdict, probability, recipe.decision, self._grid, mask)
+        return [*flags, *uncertainty.class_flags(self._outputs, recipe)]
 
     def stages(self) -> tuple[Stage, ...]:
         """None."""

@@ -28,7 +28,7 @@ from pathview.models.backend import Network
 from pathview.models.catalogue import Catalogue
 from pathview.models.recipe import RegionSpec
 from pathview.models.runtimes import open_network
-from pathview.models.weights import Seen, read_manifest, read_seen
+from pathview.models.weights import Manifest, Seen, read_manifest, read_seen
 from pathview.results.mask import measure
 from pathview.results.result import AnalysisResult, Provenance, ScoreMap, Stage
 from pathview.settings import Settings
@@ -227,12 +227,12 @@ def load(folder: Path, settings: Settings) -> Models:
         RecipeError: there is no model of the name that its cascade begins with.
     """
     manifest = read_manifest(folder)
-    network = _network(folder, manifest.sha256, settings)
+    network = _network(folder, manifest, settings)
     spec = manifest.recipe.regions
     if spec is None:
         return Models(network, None, (read_seen(folder),))
     outlines = outliner_folder(spec, settings)
-    outliner = _network(outlines, read_manifest(outlines).sha256, settings)
+    outliner = _network(outlines, read_manifest(outlines), settings)
     return Models(network, outliner, (read_seen(folder), read_seen(outlines)))
 
 
@@ -299,9 +299,13 @@ def _slide_stride(network: Network, stride: int | None) -> int | None:
     return fine_stride(network) if stride == 0 else stride
 
 
+def _network(folder: Path, manifest: Manifest, settings: Settings) -> Network:
+    """A loaded network, kept in this process; a replaced model is a new one, and so is one whose recipe was changed."""
+    return _kept_network(folder, manifest.sha256, manifest.recipe.digest, settings)
+
+
 @lru_cache(maxsize=4)
-def _network(folder: Path, sha256: str, settings: Settings) -> Network:
-    """A loaded network, kept in this process; ``sha256`` makes a replaced model a new entry."""
+def _kept_network(folder: Path, sha256: str, recipe_sha256: str, settings: Settings) -> Network:
     return open_network(folder, settings)
 
 
@@ -313,6 +317,7 @@ def _seen_part(seen: tuple[Seen, ...], digests: tuple[str, ...]) -> str | None:
 
 def _provenance(models: Models, request: AnalysisRequest, look: Look, image_sha256: str) -> Provenance:
     network = models.network
+    temperature = network.recipe.decision.temperature
     return Provenance(
         image_sha256=image_sha256,
         recipe=network.recipe.name,
@@ -333,6 +338,7 @@ def _provenance(models: Models, request: AnalysisRequest, look: Look, image_sha2
             "caution": models.caution,
             "heat_layer": network.recipe.heat_layer or network.explainable_layers()[-1],
             "summed_at": network.recipe.decision.sum_side if network.recipe.task == "segmentation" else None,
+            **({"temperature": temperature} if temperature != 1 else {}),
             **look.facts,
         },
     )

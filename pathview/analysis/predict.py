@@ -17,6 +17,7 @@ from pathview.images.render import resized
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.backend import Batch, Network
 from pathview.models.recipe import Recipe
+from pathview.models.temperature import tempered
 from pathview.results.result import FloatMap, ScoreMap
 
 TILE_BATCH = 4
@@ -42,33 +43,42 @@ def positive_score(scores: Batch) -> npt.NDArray[np.float32]:
     return scores[..., -1]
 
 
+def probabilities(recipe: Recipe, outputs: Batch) -> Batch:
+    """A network's outputs [n, ..., outputs] as everything that shows, measures or judges them takes them.
+
+    Checked, and a classifier's at its recipe's temperature: this is the one place where that is applied. At a
+    temperature of 1 they are what the network gave.
+
+    Raises:
+        NotAnalysable: an output is not finite, so that no sum or share of the outputs would mean anything.
+    """
+    if not np.isfinite(outputs).all():
+        raise NotAnalysable("the network's output is not a number; its weights or the device it runs on may be faulty")
+    temperature = recipe.decision.temperature
+    if temperature == 1:
+        return outputs
+    if outputs.shape[-1] <= 2:  # also of separate sigmoids the positive score is what is scaled
+        positive = positive_score(outputs)
+        outputs = np.stack([1 - positive, positive], axis=-1)
+    return tempered(outputs, temperature).astype(np.float32)
+
+
 def checked_score(network: Network, images: Batch) -> npt.NDArray[np.float32]:
     """:func:`positive_score` of what a network says of a batch.
 
     Raises:
-        NotAnalysable: an output is not finite, so that no sum or share of the outputs would mean anything.
+        NotAnalysable: see :func:`probabilities`.
     """
     return positive_score(checked_outputs(network, images))
 
 
 def checked_outputs(network: Network, images: Batch) -> Batch:
-    """What a network says of a batch, [n, ..., outputs].
+    """What a network says of a batch, [n, ..., outputs]; see :func:`probabilities`.
 
     Raises:
-        NotAnalysable: see :func:`checked_score`.
+        NotAnalysable: see :func:`probabilities`.
     """
-    return finite(network.predict(images))
-
-
-def finite(outputs: Batch) -> Batch:
-    """A network's outputs, if all are numbers.
-
-    Raises:
-        NotAnalysable: see :func:`checked_score`.
-    """
-    if not np.isfinite(outputs).all():
-        raise NotAnalysable("the network's output is not a number; its weights or the device it runs on may be faulty")
-    return outputs
+    return probabilities(network.recipe, network.predict(images))
 
 
 def tile_grid(working: Working, recipe: Recipe) -> TileGrid:
@@ -184,14 +194,17 @@ def segment(network: Network, working: Working, progress: ProgressSink, cancel: 
     return ScoreMap(working.within(values[..., 0]), working.place)
 
 
-def classify(network: Network, grid: PatchGrid, progress: ProgressSink, cancel: CancelToken) -> ScoreMap:
-    """The probability map of a patch classifier: one cell a patch, NaN where there is none.
+def classify(network: Network, grid: PatchGrid, progress: ProgressSink, cancel: CancelToken) -> tuple[ScoreMap, Batch]:
+    """The probability map of a patch classifier, and what it says of each patch.
+
+    Returns:
+        One cell a patch, NaN where there is none; and :func:`probabilities`, [patches, outputs].
 
     Raises:
         NotAnalysable: the network's output is not a number.
     """
-    scores = over_patches(lambda images: checked_score(network, images), grid, progress, cancel)
+    outputs = np.stack(over_patches(lambda images: checked_outputs(network, images), grid, progress, cancel))
     values = np.full(grid.shape, np.nan, np.float32)
-    for cell, score in zip(grid.cells, scores, strict=True):
-        values[cell] = score
-    return ScoreMap(values, grid.place, smooth=False)
+    rows, columns = np.array(grid.cells, np.intp).T
+    values[rows, columns] = positive_score(outputs)
+    return ScoreMap(values, grid.place, smooth=False), outputs

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, finite, positive_score
+from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, positive_score, probabilities
 from pathview.analysis.prepare import equalised
 from pathview.analysis.slide_tiles import TISSUE_SHARE, Bools, CellReader, Pixels8, TissueShares
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
@@ -289,7 +289,8 @@ class _Scorer:
 
     def __init__(self, lanes: Sequence[Predict], network: Network, size: int) -> None:
         """For as many threads as there are lanes, and batches of at most ``size`` tiles."""
-        spec = network.recipe.input
+        self._recipe = network.recipe
+        spec = self._recipe.input
         self._free = SimpleQueue[tuple[Predict, Batch]]()
         for lane in lanes:
             self._free.put((lane, np.empty((size, spec.height, spec.width, 3), np.float32)))
@@ -304,7 +305,7 @@ class _Scorer:
                 shown = tiles.pixels if run.all() else tiles.pixels[run]
                 images = buffer[: len(shown)]
                 np.divide(shown, np.float32(255), out=images, dtype=np.float32)  # as_input's very numbers
-                scores[run] = positive_score(finite(lane(images)))
+                scores[run] = positive_score(probabilities(self._recipe, lane(images)))
             finally:
                 self._free.put((lane, buffer))
         return scores

@@ -13,7 +13,8 @@ import numpy as np
 
 from pathview.analysis.predict import PatchGrid
 from pathview.images.source import ImageInfo
-from pathview.models.recipe import DecisionSpec, InputSpec
+from pathview.models.backend import Batch
+from pathview.models.recipe import DecisionSpec, InputSpec, Recipe
 from pathview.results.mask import MaskStats
 from pathview.results.result import Flag, Label, ScoreMap, score_words
 
@@ -21,6 +22,9 @@ _NEVER_NEGATIVE = frozenset(
     {"one_frame", "part_of_a_field", "no_breast_found", "unreadable_parts", "fine_map_above", "implant"}
     | {"unreadable_tiles"}
 )
+_NAME = 60
+"""Letters of a class' name that stand beside a score."""
+_NEVER_SURE = "no_class_sure"
 _NOT_CALLED = "so it is not called negative"
 
 
@@ -43,8 +47,9 @@ def label_of(score: float, lower: float, upper: float) -> Label:
 
 
 def label_beside(label: Label, flags: Sequence[Flag]) -> Label:
-    """The label of an image: where a flag says that not all of it was seen, it cannot be negative."""
-    return "not_sure" if label == "negative" and any(flag.code in _NEVER_NEGATIVE for flag in flags) else label
+    """The label of an image: not negative where a flag says that not all was seen, not sure where no class is sure."""
+    codes = {flag.code for flag in flags}
+    return "not_sure" if _NEVER_SURE in codes or (label == "negative" and codes & _NEVER_NEGATIVE) else label
 
 
 def mask_sum(probability: ScoreMap, spec: InputSpec, side: int) -> float:
@@ -76,6 +81,29 @@ def judge_patches(probability: ScoreMap, decision: DecisionSpec, threshold: floa
     score = float((known >= np.float32(threshold)).mean())
     lower, upper = decision.share
     return Verdict(score, f"share of {what} at {threshold:g} or more", lower, upper, label_of(score, lower, upper))
+
+
+def class_words(outputs: Batch, recipe: Recipe) -> str:
+    """Of one patch (outputs [1, classes]) of more than two classes: which is the most probable; else nothing."""
+    if len(recipe.classes) <= 2 or len(outputs) != 1:
+        return ""
+    most, names = int(outputs[0].argmax()), [name[:_NAME] for name in recipe.classes]
+    likelier = f"; {names[most]} is likelier ({outputs[0, most]:.2f})" if most < len(names) - 1 else ""
+    return f" of {names[-1]}{likelier}"
+
+
+def class_flags(outputs: Batch, recipe: Recipe) -> list[Flag]:
+    """Of more than two classes: patches (outputs [n, classes]) whose most probable class does not reach the least."""
+    least, most = recipe.decision.least, outputs.max(axis=-1)
+    unsure = int((most < least).sum()) if len(recipe.classes) > 2 else 0
+    if not unsure:
+        return []
+    if len(outputs) == 1:
+        named = recipe.classes[int(outputs[0].argmax())]
+        sentence = f"Its most probable class, {named}, has {most[0]:.2f}, less than {least:.2f}: look for yourself."
+        return [Flag(_NEVER_SURE, sentence)]
+    sentence = f"Of {unsure:,} of {len(outputs):,} patches no class reaches {least:.2f}: look at those first."
+    return [Flag("patches_of_no_class", sentence)]
 
 
 def map_flags(verdict: Verdict, mask: MaskStats, breast_found: bool = True) -> list[Flag]:

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pathview.analysis.predict import GLASS_GRAY, GLASS_SHARE, PATCH_BATCH, as_input, finite, positive_score
+from pathview.analysis.predict import (
+    GLASS_GRAY,
+    GLASS_SHARE,
+    PATCH_BATCH,
+    as_input,
+    checked_score,
+    positive_score,
+    probabilities,
+)
 from pathview.analysis.prepare import Working, normalised_as, prepare
 from pathview.errors import NotAnalysable
 from pathview.geometry import GridPlace, Region, Size
@@ -209,9 +217,9 @@ def _convolved(
             rows, columns = image.scored[some].shape
             top, left = r * image.stride, c * image.stride
             bottom, right = top + (rows - 1) * image.stride + field[0], left + (columns - 1) * image.stride + field[1]
-            outputs = finite(network.predict_windows(as_input(image.pixels[None, top:bottom, left:right])))
+            outputs = network.predict_windows(as_input(image.pixels[None, top:bottom, left:right]))
             step = image.stride // own
-            values[some] = positive_score(outputs)[0, ::step, ::step]
+            values[some] = positive_score(probabilities(network.recipe, outputs))[0, ::step, ::step]
         progress(Progress(done, len(squares), "fields"))
     return values
 
@@ -228,6 +236,6 @@ def _one_by_one(
         checkpoint(cancel)
         r, c = rows[start : start + PATCH_BATCH], columns[start : start + PATCH_BATCH]
         batch = as_input(np.moveaxis(windows[r, c], 1, -1))
-        values[r, c] = positive_score(finite(network.predict(batch)))
+        values[r, c] = checked_score(network, batch)
         progress(Progress(min(start + PATCH_BATCH, len(rows)), len(rows), "fields"))
     return values

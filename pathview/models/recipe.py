@@ -119,8 +119,8 @@ class DecisionSpec(Part):
 
     mask-sum (seed 2): the score is the sum of the probability map, resampled so that the whole input
     has ``sum_side`` pixels a side.
-    margin: the score is the positive class' probability. An image of many patches is scored by the
-    share of its patches whose probability reaches the threshold, against ``share``.
+    margin: the score is the positive class' probability, which is the last class', however many there are. An image
+    of many patches is scored by the share of its patches whose probability reaches the threshold, against ``share``.
     """
 
     rule: Literal["mask-sum", "margin"]
@@ -130,12 +130,23 @@ class DecisionSpec(Part):
     upper: float = Field(ge=0)
     sum_side: int = Field(224, ge=1)
     share: tuple[Unit, Unit] = (0.0, 1.0)
+    temperature: float = Field(1.0, gt=0, le=100)
+    """Of a classifier: what its logits are divided by before anything reads its probabilities, see
+    :func:`pathview.analysis.predict.probabilities`. It belongs to the weights, as the limits above, which are on its
+    scale."""
+    least: Unit = 0
+    """Of more than two classes: the probability that an image's most probable class has to reach, or it is not sure
+    whatever the limits of the last class say; 0: none."""
 
     @model_validator(mode="after")
     def _ordered(self) -> DecisionSpec:
         if self.lower > self.upper or self.share[0] > self.share[1]:
             raise ValueError("a lower limit must not be above its upper limit")
         return self
+
+
+_LATER = {"temperature": 1, "least": 0}
+"""Fields of :class:`DecisionSpec` that came after recipes had been hashed, as they are where nothing is said."""
 
 
 class AugmentationSpec(Part):
@@ -254,6 +265,10 @@ class Recipe(Part):
             raise ValueError("the task 'cascade' needs a part [regions], and no other task has one")
         if self.task == "cascade" and len(self.classes) != 2:
             raise ValueError("a cascade tells two classes apart")
+        if self.task == "segmentation" and self.decision.temperature != 1:
+            raise ValueError("a temperature is a classifier's; the score of a model that outlines is an area")
+        if self.decision.least and len(self.classes) <= 2:
+            raise ValueError("the least probability of the most probable class is of more than two classes")
         return self
 
     @property
@@ -263,8 +278,12 @@ class Recipe(Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all fields, in hexadecimal: equal for equal recipes."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 over all fields, in hexadecimal: equal for equal recipes.
+
+        Fields that came later count where they say something, so that a recipe from before them keeps its own.
+        """
+        silent = {name for name, value in _LATER.items() if getattr(self.decision, name) == value}
+        return hashlib.sha256(self.model_dump_json(exclude={"decision": silent}).encode()).hexdigest()
 
 
 def load_recipe(path: Path) -> Recipe:

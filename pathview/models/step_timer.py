@@ -33,20 +33,20 @@ class StepTimer:
         self._truths = drawn.astype(np.float32) if len(shape) > 2 else np.eye(shape[1], dtype=np.float32)[drawn]
         self._forward = keras_backend.compiled(self._model, lambda images: self._model(images, training=False))
 
-    def step(self) -> None:
-        """One step.
+    def step(self, images: int) -> None:
+        """One step of so many images, at most a batch.
 
         Raises:
             OutOfMemory: a batch of this size does not fit.
         """
-        with memory_told(self._size):
-            self._model.train_on_batch(self._images, self._truths)
+        with memory_told(images):
+            self._model.train_on_batch(self._images[:images], self._truths[:images])
 
-    def forward(self) -> None:
-        """One batch through the network.
+    def forward(self, images: int) -> None:
+        """So many images, at most a batch, through the network.
 
         Raises:
             OutOfMemory: a batch of this size does not fit.
         """
-        with memory_told(self._size):
-            np.asarray(self._forward(self._images))
+        with memory_told(images):
+            np.asarray(self._forward(self._images[:images]))

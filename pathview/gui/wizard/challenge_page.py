@@ -22,7 +22,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     "label_shuffle": (
         "Shuffled labels",
         "A head is fitted on labels that were dealt out anew. If it does well all the same, the truth reaches it by "
-        "another way than the images.",
+        "another way than the images. Outlines are compared with lesions of other patients instead.",
     ),
     "blank_image": (
         "Blank images",
@@ -56,7 +56,7 @@ class ChallengePage(FinishedPage):
         super().__init__(run, theme)
         self.offer.addStretch(1)
         self.cards = {kind: ChallengeCard(*told) for kind, told in _KINDS.items()}
-        self.begin = QPushButton("&Challenge it")
+        self.begin = QPushButton("Challen&ge it")
         self.begin.setObjectName("primary")
         self.begin.clicked.connect(self.challenge)
         self.about_uses = wrapped()
@@ -75,7 +75,7 @@ class ChallengePage(FinishedPage):
         by_kind = {one.kind: one for one in found.challenges} if found is not None else {}
         for kind, card in self.cards.items():
             card.show_challenge(by_kind.get(kind))
-        self.begin.setText("&Challenge it again" if found is not None else "&Challenge it")
+        self.begin.setText("Challen&ge it again" if found is not None else "Challen&ge it")
         self.about_uses.setText(self.finished.about_uses)
         self.uses.setVisible(bool(self.finished.uses))
         self.uses.fill(("", "When", "Who", "What for", "Model"), [_line(use) for use in self.finished.uses])

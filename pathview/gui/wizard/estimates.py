@@ -8,9 +8,10 @@ from PySide6.QtCore import QObject, Signal
 
 from pathview.gui.job_runner import Work
 from pathview.gui.wizard.state import Run, told
+from pathview.jobs import Progress
 from pathview.training.runs.plan import RecipePlan
 
-_MEASURING = "Time: being measured ..."
+_WAITING = "Time: waits to be measured ..."
 
 
 class Estimates(QObject):
@@ -23,14 +24,18 @@ class Estimates(QObject):
         super().__init__(parent)
         self._run, self._measure = run, measure
         self._known: dict[str, str] = {}
+        self._measured = ("", "")
+        """What is being measured, and how far that is, in words."""
 
     def words(self, recipe: RecipePlan) -> str:
         """What is known of a recipe's time."""
-        return self._known.get(self._key(recipe), _MEASURING)
+        key = self._key(recipe)
+        return self._known.get(key) or (self._measured[1] if key == self._measured[0] else _WAITING)
 
     def _key(self, recipe: RecipePlan) -> str:
         split = self._run.known.split
-        return f"{split.sha256 if split is not None else ''} {recipe.model_dump_json()}"
+        drawn = f"{split.sha256} {split.fold_count}" if split is not None else ""
+        return f"{drawn} {recipe.model_dump_json()}"
 
     def want(self, recipes: Iterable[RecipePlan]) -> None:
         """Measure these, in this order, instead of what was wanted before."""
@@ -51,6 +56,12 @@ class Estimates(QObject):
             self._known[key] = words
             self.changed.emit()
 
+        def measuring(step: Progress) -> None:
+            doing = f" ({step.message})" if step.message else ""
+            if (now := (key, f"Time: being measured{doing} ...")) != self._measured:
+                self._measured = now
+                self.changed.emit()
+
         self._run.aside.submit(
-            self._measure(recipe), lambda found: known(found.sentence), lambda error: known(told(error))
+            self._measure(recipe), lambda found: known(found.sentence), lambda error: known(told(error)), measuring
         )

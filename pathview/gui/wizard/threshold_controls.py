@@ -10,18 +10,20 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from pathview.gui.panels.decimal_box import DecimalBox
-from pathview.gui.wizard.base_page import strong
+from pathview.gui.wizard.base_page import dim, strong
 from pathview.gui.wizard.parts import row, wrapped
-from pathview.gui.wizard.plots import Drawing, Line
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.judging.choosing import Choice
-    from pathview.training.measures.operating import BandOutcome, Outcome, Scores
+    from pathview.gui.wizard.choosing_state import Scale
+    from pathview.training.judging.chooser import Choice
+    from pathview.training.measures.operating import BandOutcome, Outcome
 
 Floats = npt.NDArray[np.float64]
-_BINS = (4, 20)
-_PER_BIN = 4
 _PAGE_STEPS = 20
+_NOBODY_SCREENED = (
+    "Nobody is screened by tissue, so it begins with the share among the validation patients; say what it is where the "
+    "model will be used."
+)
 
 
 class ThresholdControls(QWidget):
@@ -36,15 +38,14 @@ class ThresholdControls(QWidget):
         super().__init__()
         self.touched = False
         """Whether somebody set something since the scores were shown."""
-        self._scores: Scores | None = None
         self._suggested: Choice | None = None
         self._choice: Choice | None = None
         self._steps: Floats = np.zeros(1)
-        self.prevalence = _box("Of 1,000 women, so many have it", 0.1, 999.0, 1)
-        self.coverage = _box("Wished coverage of the conformal sets, per cent", 50.0, 99.0, 0)
-        self.threshold = _Level("Threshold: called from here on")
-        self.from_here = _Level("Not sure from here on")
-        self.up_to = _Level("Sure above")
+        self.prevalence = number_box("Of 1,000 women, so many have it", 0.1, 999.0, 1)
+        self.coverage = number_box("Wished coverage of the conformal sets, per cent", 50.0, 99.0, 0)
+        self.threshold = Level("Threshold: called from here on")
+        self.from_here = Level("Not sure from here on")
+        self.up_to = Level("Sure above")
         self.outcome = wrapped("", "result")
         self.band = wrapped("", "result")
         self.back = QPushButton("Su&ggested")
@@ -64,7 +65,10 @@ class ThresholdControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self._whom = QLabel("Of 1,000")
+        self.about_whom = dim(_NOBODY_SCREENED)
+        self.about_whom.hide()
         layout.addWidget(row(self._whom, self.prevalence, QLabel("have it")))
+        layout.addWidget(self.about_whom)
         layout.addWidget(strong("One threshold"))
         layout.addWidget(self.threshold)
         layout.addWidget(self.outcome)
@@ -81,16 +85,22 @@ class ThresholdControls(QWidget):
         """What is set; None while there is nothing to choose from."""
         return self._choice
 
-    def show_scores(self, scores: Scores, suggested: Choice, start: Choice) -> None:
+    def show_scale(self, scale: Scale, start: Choice) -> None:
         """Choose from other scores, beginning at ``start``."""
-        self._scores, self._suggested = scores, suggested
+        scores = scale.scores
+        assert scores is not None
+        self._suggested = scale.suggested
         highest = float(np.nextafter(scores.scores.max(), np.inf))
         self._steps = np.unique(np.concatenate([[scores.scores.min()], scores.candidates, [highest]]))
         for level in (self.threshold, self.from_here, self.up_to):
             level.set_steps(self._steps)
-        self._whom.setText(f"Of 1,000 {scores.unit}")
         self.show_choice(start)
         self.touched = False
+
+    def show_whom(self, unit: str, screening: bool) -> None:
+        """Whom the figures are told of: those who are screened, or those who are like these patients."""
+        self._whom.setText(f"Of 1,000 {unit}" if screening else f"Of 1,000 {unit} like these")
+        self.about_whom.setVisible(not screening)
 
     def show_choice(self, choice: Choice) -> None:
         """Show a choice to the number, also where it lies between the sliders' steps."""
@@ -141,12 +151,13 @@ class ThresholdControls(QWidget):
         self.changed.emit()
 
 
-class _Level(QWidget):
+class Level(QWidget):
     """A slider over the scores that tell patients apart, and the score that it is at."""
 
     moved = Signal(float)
 
     def __init__(self, title: str) -> None:
+        """At the lowest of no scores."""
         super().__init__()
         self._steps: Floats = np.zeros(1)
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -165,12 +176,14 @@ class _Level(QWidget):
         grid.addWidget(self.slider, 1, 0, 1, 2)
 
     def set_steps(self, steps: Floats) -> None:
+        """Where it can stand, ascending."""
         self._steps = steps
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, len(steps) - 1)
             self.slider.setPageStep(max(1, len(steps) // _PAGE_STEPS))
 
     def show_value(self, value: float) -> None:
+        """Stand nearest to a score, and tell it to the number."""
         with QSignalBlocker(self.slider):
             self.slider.setValue(int(np.abs(self._steps - value).argmin()))
         said = f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
@@ -186,7 +199,8 @@ def _limits(choice: Choice) -> tuple[float, float, float]:
     return choice.threshold, choice.lower, choice.upper
 
 
-def _box(title: str, low: float, high: float, decimals: int) -> DecimalBox:
+def number_box(title: str, low: float, high: float, decimals: int = 0) -> DecimalBox:
+    """A number to type, which says so when it is typed to the end."""
     box = DecimalBox()
     box.setAccessibleName(title)
     box.setToolTip(title)
@@ -194,31 +208,3 @@ def _box(title: str, low: float, high: float, decimals: int) -> DecimalBox:
     box.setDecimals(decimals)
     box.setKeyboardTracking(False)
     return box
-
-
-def _steps(outline: Floats, shares: Floats) -> list[tuple[float, float]]:
-    """The outline of a histogram: up, along and down for each bin."""
-    heights = np.concatenate([[0.0], np.repeat(shares, 2), [0.0]])
-    return list(zip(outline.tolist(), heights.tolist(), strict=True))
-
-
-def scores_drawing(scores: Scores, choice: Choice) -> Drawing:
-    """How the scores of those who have it and of those who do not are spread, and where the threshold stands."""
-    low, high = float(scores.scores.min()), float(scores.scores.max())
-    bins = int(np.clip(len(scores.scores) // _PER_BIN, *_BINS))
-    edges = np.linspace(low, high if high > low else low + 1, bins + 1)
-    outline = np.repeat(edges, 2)
-    lines, most = [], 0.0
-    for name, truth in (("without it", ~scores.positive), ("have it", scores.positive)):
-        shares = np.histogram(scores.scores[truth], edges)[0] / max(1, int(truth.sum()))
-        most = max(most, float(shares.max()))
-        lines.append(Line(name, _steps(outline, shares)))
-    having = int(scores.positive.sum())
-    said = f"{having} {scores.unit} have it, {len(scores.positive) - having} do not; threshold {choice.threshold:.3f}"
-    return Drawing(
-        lines,
-        upright=choice.threshold,
-        band=(choice.lower, choice.upper),
-        words=said,
-        range=((float(edges[0]), float(edges[-1])), (0.0, max(0.05, most))),
-    )

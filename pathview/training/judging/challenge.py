@@ -24,6 +24,7 @@ from pathview.results.statistics import percentile_interval
 from pathview.settings import Settings
 from pathview.training.data.loading import Loaded
 from pathview.training.judging.learning_curve import HeadTask, head_task, shuffled
+from pathview.training.judging.outline_shuffle import SHUFFLES, DealtOutlines, deal_outlines
 from pathview.training.judging.result import TrainedRun, trained_run
 from pathview.training.learning.batches import validation_inputs
 from pathview.training.measures import scoring
@@ -33,8 +34,6 @@ from pathview.training.runs.run_folder import RunFolder
 
 CHALLENGES = "challenges.json"
 Kind = Literal["label_shuffle", "blank_image", "randomised_weights"]
-SHUFFLES = 19
-"""So that beating all of them happens by chance once in twenty times."""
 LIKENESS = 0.5
 """Rank correlation above which two heat maps count as alike."""
 _EXPLAINED = 8
@@ -110,8 +109,9 @@ def _shuffle(
 ) -> Challenge:
     recipe = trained.recipe
     if not recipe.classifies:
-        why = "A model that outlines has no head to train on shuffled labels."
-        return Challenge(kind="label_shuffle", passed=None, sentence=why)
+        network, samples = trained.network(settings), trained.parts.validation
+        found = scoring.segment_samples(network, samples, settings, part_of(progress, 0, 1), cancel)[0]
+        return shuffled_outlines(deal_outlines(found, recipe.decision.threshold, trained.run.plan().seed))
     try:
         seed, start = trained.run.plan().seed, trained.start(settings)
         task = head_task(recipe, start, train, watched, seed, settings, part_of(progress, 0, 2), cancel)
@@ -134,6 +134,33 @@ def label_shuffle(task: HeadTask, progress: ProgressSink, cancel: CancelToken, r
         found.append(task.auc(task.probabilities(shuffled(task.train, rng))) or 0.5)
         progress(Progress(step + 1, runs, "shuffled labels"))
     return shuffle_verdict(true, found)
+
+
+def shuffled_outlines(dealt: DealtOutlines) -> Challenge:
+    """What the Dice of outlines with their own lesions and with those of other patients says.
+
+    A network that outlines has no head to fit anew, and another training for each shuffle would take too long; so the
+    model's outlines are compared with lesions that were dealt out anew among patients.
+    """
+    kind: Kind = "label_shuffle"
+    if not dealt.shuffled:
+        why = (
+            f"Of {dealt.patients} validation patients a lesion is outlined: too few to deal them out anew, and a model "
+            "that outlines has no head to fit on shuffled labels."
+        )
+        return Challenge(kind=kind, passed=None, sentence=why)
+    low, high = percentile_interval(dealt.shuffled)
+    mean = float(np.mean(dealt.shuffled))
+    beside = (
+        f"Dice {dealt.own:.2f} with their own lesions, {mean:.2f} ({low:.2f} to {high:.2f}) with those of other "
+        f"patients; outlining the whole breast has {dealt.whole:.2f}"
+    )
+    passed = dealt.own > max(*dealt.shuffled, dealt.whole)
+    start = "Outlines agree with what is in the image, not with a usual place"
+    if not passed:
+        start = "The outlines agree no better with their own lesions than with others, or than the whole breast does"
+    numbers = {"true": dealt.own, "shuffled": mean, "low": low, "high": high, "whole": dealt.whole}
+    return Challenge(kind=kind, passed=passed, sentence=f"{start}: {beside}.", numbers=numbers)
 
 
 def shuffle_verdict(true: float, found: Sequence[float]) -> Challenge:

@@ -17,6 +17,7 @@ from pathview.models.backend import Network
 from pathview.models.catalogue import Catalogue, require_weights
 from pathview.models.recipe import Recipe
 from pathview.models.runtimes import open_network
+from pathview.models.temperature import tempered
 from pathview.models.weights import Manifest, read_manifest, read_seen
 from pathview.settings import Settings
 from pathview.training.data.parts import Parts
@@ -25,8 +26,8 @@ from pathview.training.judging.learning_curve import LearningCurve, head_task, l
 from pathview.training.learning.start import Start, start_of
 from pathview.training.measures import scoring
 from pathview.training.measures.assess import evaluate_samples
-from pathview.training.measures.calibration import Estimate, Reliability, reliability
-from pathview.training.measures.evaluate import shortcomings
+from pathview.training.measures.calibration import Reliability, reliability
+from pathview.training.measures.evaluate import Reached, estimates, interval_fields, shortcomings
 from pathview.training.measures.figures import (
     Curves,
     Peer,
@@ -34,7 +35,6 @@ from pathview.training.measures.figures import (
     Subgroup,
     arrays_of,
     curves,
-    estimates,
     matrix,
     peer,
     predictions,
@@ -44,6 +44,7 @@ from pathview.training.measures.figures import (
     worst_errors,
 )
 from pathview.training.measures.predictions import AnyScored, scored_as
+from pathview.training.measures.risk import OutlineRisk, risk_of
 from pathview.training.runs.locked_uses import log_use, told, uses_of_test
 from pathview.training.runs.plan import Fields, now
 from pathview.training.runs.run_folder import PREDICTIONS, RESULT, RunFolder
@@ -65,9 +66,11 @@ class Result(Fields):
     outlines: bool
     classes: tuple[str, ...]
     threshold: float
+    temperature: float = 1.0
+    """At which the model was when it was measured; the scores in ``predictions.csv`` are on its scale."""
     images: int
     patients: int
-    metrics: dict[str, Estimate]
+    metrics: dict[str, Reached]
     baselines: tuple[Peer, ...]
     base: Peer | None
     """The model that training began from; None where there is none, or it answers another question."""
@@ -79,6 +82,8 @@ class Result(Fields):
     reliability: Reliability | None
     """None where the score is no probability."""
     subgroups: tuple[Subgroup, ...]
+    risk: OutlineRisk | None = None
+    """Of outlines, on the validation patients; None where no lesion is outlined."""
     learning: LearningCurve | None
     uses: int
     """How often the test patients have been looked at, this time included."""
@@ -92,8 +97,7 @@ class Result(Fields):
             "model": self.model,
             "n_images": self.images,
             "n_patients": self.patients,
-            "metrics": {name: round(found.value, 4) for name, found in self.metrics.items()},
-            "intervals": {name: [round(found.low, 4), round(found.high, 4)] for name, found in self.metrics.items()},
+            **interval_fields(self.metrics),
             "baselines": {
                 one.name: {name: round(found.value, 4) for name, found in one.metrics.items()} for one in peers
             },
@@ -173,7 +177,7 @@ def make_result(run: RunFolder, who: str, settings: Settings, progress: Progress
     step = part_of(progress, 0, 4, "test patients")
     found = evaluate_samples(network, run.name, parts.test, parts.train, "test", [], settings, step, cancel)
     rows = predictions(found.scored, found.samples, "test")
-    watched, samples = _scored(network, parts.validation, settings, part_of(progress, 1, 4, "validation"), cancel)
+    watched, samples, risk = _scored(network, parts.validation, settings, part_of(progress, 1, 4, "validation"), cancel)
     kept = (*rows, *(predictions(watched, samples, "validation") if watched else ()))
     base, about_base = _base(trained, found.scored, found.samples, settings, part_of(progress, 2, 4, "base"), cancel)
     learning, about_learning = _learning(trained, settings, part_of(progress, 3, 4), cancel)
@@ -184,6 +188,7 @@ def make_result(run: RunFolder, who: str, settings: Settings, progress: Progress
         outlines=not recipe.classifies,
         classes=trained.classes,
         threshold=recipe.decision.threshold if recipe.classifies else recipe.decision.lower,
+        temperature=recipe.decision.temperature,
         images=len(rows),
         patients=len({row.patient for row in rows}),
         metrics=estimates(found.scored),
@@ -194,6 +199,7 @@ def make_result(run: RunFolder, who: str, settings: Settings, progress: Progress
         curves=curves(found.scored, trained.classes),
         reliability=_reliability(rows),
         subgroups=subgroups(found.scored, found.samples),
+        risk=risk,
         learning=learning,
         uses=len(uses_of_test(run)),
         notices=(
@@ -249,6 +255,20 @@ def read_predictions(run: RunFolder) -> tuple[Prediction, ...]:
         raise DataError(f"{PREDICTIONS} of the training {run.name} is damaged; look at its result again.") from error
 
 
+def predictions_at(run: RunFolder, temperature: float) -> tuple[Prediction, ...]:
+    """The same with a classifier's scores at a temperature, whatever the model's was when they were written.
+
+    Raises:
+        DataError: see :func:`read_predictions`.
+    """
+    rows, result = read_predictions(run), read_result(run)
+    factor = temperature / result.temperature
+    if result.outlines or factor == 1 or not rows:
+        return rows
+    scores = tempered(arrays_of(rows)[2], factor).tolist()
+    return tuple(row.model_copy(update={"scores": tuple(own)}) for row, own in zip(rows, scores, strict=True))
+
+
 def _write_predictions(run: RunFolder, rows: Sequence[Prediction], classes: Sequence[str]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(map(safe_row, table(rows, classes)))
@@ -257,21 +277,24 @@ def _write_predictions(run: RunFolder, rows: Sequence[Prediction], classes: Sequ
 
 def _scored(
     network: Network, samples: Sequence[Sample], settings: Settings, progress: ProgressSink, cancel: CancelToken
-) -> tuple[AnyScored | None, list[Sample]]:
-    """What a network says of samples, and those that could be scored."""
+) -> tuple[AnyScored | None, list[Sample], OutlineRisk | None]:
+    """What a network says of samples, those that could be scored, and of outlines what they miss."""
     recipe = network.recipe
     if recipe.task == "segmentation":
         found, _ = scoring.segment_samples(network, samples, settings, progress, cancel)
+        if not found:
+            return None, [], None
         masks = [scoring.predicted_mask(one, recipe.decision.threshold) for one in found]
-        return (scoring.scored_outlines(found, masks) if found else None), [one.sample for one in found]
+        scored = scoring.scored_outlines(found, masks)
+        return scored, [one.sample for one in found], risk_of(found, scored.patients, recipe.decision.threshold)
     loaded, _ = scoring.load_for_scoring(samples, recipe, settings, progress, cancel)
     if not loaded:
-        return None, []
+        return None, [], None
     used = [one.sample for one in loaded]
     probabilities = scoring.classify_samples(network, loaded, progress, cancel)
     threshold = recipe.decision.threshold
     patients, labels = scoring.patients_of(used), scoring.labels_of(loaded)
-    return scored_as(patients, labels, probabilities, recipe.classes, threshold), used
+    return scored_as(patients, labels, probabilities, recipe.classes, threshold), used, None
 
 
 def _base(
@@ -293,7 +316,7 @@ def _base(
         return None, [f"The base model {name} cannot be compared: {error}"]
     if network.recipe.task != trained.recipe.task or len(network.recipe.classes) != len(trained.recipe.classes):
         return None, [f"The base model {name} answers another question, so it is not compared."]
-    other, used = _scored(network, samples, settings, progress, cancel)
+    other, used, _ = _scored(network, samples, settings, progress, cancel)
     if other is None or used != list(samples):
         return None, [f"The base model {name} cannot score the same images, so it is not compared."]
     seen = read_seen(folder)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.errors import DataError
+from pathview.models.temperature import tempered
 from pathview.results.statistics import patient_draws, percentile_interval, quotient
 from pathview.training.runs.plan import Fields
 
@@ -21,7 +22,9 @@ Labels = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
 BINS = 10
-_SMALLEST = 1e-7
+_STEP = 3e-8
+"""Half a step of single precision, which scores have: less than the next score, and not lost where a limit is carried
+over to a temperature's scale."""
 _COLDEST, _HOTTEST = 1 / 20, 20.0
 _RUNS = 1000
 
@@ -107,14 +110,6 @@ def fit_temperature(probabilities: Float, labels: Labels) -> float:
     return float(np.exp(found.x))
 
 
-def tempered(probabilities: Float, temperature: float) -> Float:
-    """Probabilities [n, classes] at a temperature: the logits divided by it. The order of scores stays."""
-    from scipy.special import softmax
-
-    clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-    return np.asarray(softmax(np.log(clipped) / temperature, axis=1), np.float64)
-
-
 def conformal_limits(
     probabilities: Float, labels: Labels, patients: npt.NDArray[Any], coverage: float
 ) -> tuple[float, ...]:
@@ -159,7 +154,7 @@ def conformal_sets(probabilities: Float, limits: Sequence[float]) -> Bools:
 
 def conformal_band(limits: Sequence[float]) -> tuple[float, float]:
     """Of two classes the thresholds between which a set is no answer: from the lower on, up to below the upper one."""
-    ends = (1 - limits[1], float(np.nextafter(limits[0], np.inf)))
+    ends = (1 - limits[1], limits[0] + _STEP)
     return max(0.0, min(ends)), min(float(np.nextafter(1.0, 2.0)), max(ends))
 
 

@@ -66,7 +66,8 @@ def classify_samples(
 def class_probabilities(outputs: Batch) -> npt.NDArray[np.float64]:
     """A classifier's outputs [n, outputs] as float64 [n, classes]; of two classes by :func:`predict.positive_score`."""
     if outputs.shape[-1] > 2:
-        return outputs.astype(np.float64)
+        shares = outputs.astype(np.float64)
+        return np.asarray(shares / shares.sum(axis=-1, keepdims=True))  # which single precision had rounded
     positive = predict.positive_score(outputs).astype(np.float64)
     return np.stack([1 - positive, positive], axis=-1)
 
