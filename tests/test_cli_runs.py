@@ -9,6 +9,7 @@ import pytest
 
 from pathview import cli
 from pathview.training.runs.locked_split import lock_split
+from pathview.training.runs.locked_uses import uses_of_test
 from pathview.training.runs.run_folder import RunFolder
 from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
@@ -79,7 +80,35 @@ def test_that_a_wrong_wish_is_one_sentence(more, code: int, sentence: str, folde
 
 def test_that_a_folder_that_is_no_run_is_told(tmp_path: Path, capsys) -> None:
     code, _, err = call(capsys, "train", "--run", tmp_path / "nothing")
-    assert (code, "has no plan.json yet" in err) == (1, True)
+    assert (code, f"There is no training {tmp_path / 'nothing'}; none is here yet." in err) == (1, True)
     assert not (tmp_path / "nothing").exists()
     code, _, err = call(capsys, "train", "--recipe", "idc-cnn", "--out", tmp_path / "out", "--anew", "--data", tmp_path)
     assert (code, "go with --run" in err) == (2, True)
+
+
+def test_that_folds_are_trained_after_the_model_and_shown_beside_the_result_or_alone(
+    folder: Path, recipe: Path, capsys
+) -> None:
+    alone = ("evaluate", "--run", folder, "--folds-only")
+    assert call(capsys, "dataset", "split", folder, "--folds", 2)[0] == 0
+    code, out, err = call(capsys, *alone)
+    assert (code, out, "The 2 folds are trained after the model" in err) == (1, [], True)
+    chosen = ("--recipe", recipe, "--level", "exact", "--epochs", 1, "--set", "batch=8")
+    code, found, err = call(capsys, "train", "--run", folder, *chosen)
+    assert code == 0
+    assert "Fold 2 of 2, epoch 1 of 1: loss" in err
+    assert "none of whom is a test patient" in err
+    folds = found[0]["folds"]
+    assert [one["fold"] for one in folds["folds"]] == [1, 2]
+    code, shown, err = call(capsys, *alone)
+    assert (code, shown) == (0, [{"run": str(folder), "folds": folds}])
+    assert folds["sentence"] in err
+    assert not uses_of_test(RunFolder(folder))
+    code, result, _ = call(capsys, "evaluate", "--run", folder)
+    assert (code, result[0]["folds"], result[0]["part"]) == (0, folds, "test")
+    assert call(capsys, "evaluate", "--model", "idc-cnn", "--data", folder, "--folds-only")[0] == 2
+
+
+def test_that_a_run_without_folds_says_so(folder: Path, capsys) -> None:
+    code, _, err = call(capsys, "evaluate", "--run", folder, "--folds-only")
+    assert (code, "the split was asked for no folds" in err) == (1, True)

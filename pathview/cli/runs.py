@@ -15,6 +15,7 @@ from pathview.jobs import Progress
 if TYPE_CHECKING:
     from pathview.settings import Settings
     from pathview.training.learning.running import RunOptions
+    from pathview.training.measures.folds import CrossValidation
     from pathview.training.runs.plan import Plan
     from pathview.training.runs.run_folder import RunFolder
 
@@ -34,6 +35,17 @@ class PlanChanges:
         return self != PlanChanges()
 
 
+def run_of(context: typer.Context, folder: Path) -> RunFolder:
+    """The training of a folder, or of the name of one of this installation.
+
+    Raises:
+        DataError: there is none.
+    """
+    from pathview.training.runs.run_folder import existing_run
+
+    return existing_run(str(folder), context.obj.settings)
+
+
 def train_run(
     context: typer.Context,
     folder: Path,
@@ -44,9 +56,8 @@ def train_run(
 ) -> None:
     """Train a run, or tell what it would be: how long, or its hyper-parameters."""
     from pathview.training.learning.running import run_training
-    from pathview.training.runs.run_folder import RunFolder
 
-    run = RunFolder(folder.resolve())
+    run = run_of(context, folder)
     if changes:
         _change(run, changes, options.anew, context.obj.settings)
     if show:
@@ -68,6 +79,9 @@ def train_run(
     progress.clear()
     for notice in ran.notices[:-1]:  # the last was the last event
         say(notice)
+    if ran.folds is not None:
+        for notice in (ran.folds.about, *ran.folds.notices):
+            say(notice)
     say(f"The test patients were not looked at: pathview evaluate --run {folder}")
     emit(
         {
@@ -78,8 +92,27 @@ def train_run(
             "epochs": ran.manifest.epochs,
             "best_epoch": ran.best_epoch,
             "ended": ran.ended,
+            **({"folds": ran.folds.summary()} if ran.folds is not None else {}),
         }
     )
+
+
+def show_folds(context: typer.Context, folder: Path) -> None:
+    """The cross-validation of a run, for which no test patient is looked at."""
+    from pathview.training.measures.folds import folds_of
+
+    found, why = folds_of(run_of(context, folder))
+    if found is None:
+        raise DataError(why)
+    say_folds(found)
+    emit({"run": str(folder), "folds": found.summary()})
+
+
+def say_folds(found: CrossValidation) -> None:
+    """What a cross-validation came to, and what must not be overlooked."""
+    say(f"{found.sentence} {found.about}")
+    for notice in found.notices:
+        say(notice)
 
 
 def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from pathview.cli.base import RuntimeOption, StderrProgress, conditions, emit, say, session
 from pathview.cli.looks import RunOption, evaluate_run
-from pathview.cli.runs import PlanChanges, train_run
+from pathview.cli.runs import PlanChanges, show_folds, train_run
 from pathview.errors import OutputError
 from pathview.models.recipe import Recipe
 from pathview.models.weights import MANIFEST
@@ -55,7 +55,9 @@ def train(
     from_scratch: FromScratchOption = False,
     split: Annotated[str | None, typer.Option("--split", help="patient, or random as some papers do.")] = None,
     about: Annotated[Path | None, typer.Option("--about", help="Markdown for the model card.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", help="A run's folder, whose plan is trained.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A training's folder or name, whose plan is trained.")
+    ] = None,
     level: Annotated[str | None, typer.Option("--level", help="With --run: quick, thorough or exact.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="With --run: forget what was trained so far.")] = False,
     change: Annotated[
@@ -162,17 +164,26 @@ def evaluate(
     part: Annotated[str, typer.Option("--part", help="unseen, all, train, validation or test.")] = "unseen",
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
     by: Annotated[str, typer.Option("--by", help="Column of the label table to tell figures apart by.")] = "",
+    folds_only: Annotated[
+        bool, typer.Option("--folds-only", help="With --run: its cross-validation; the test patients stay closed.")
+    ] = False,
     runtime: RuntimeOption = None,
 ) -> None:
     """Measure a model on known truth; by default only on images that its training never saw.
 
-    With --run: the model of a training's folder on its locked test patients, which is counted.
+    With --run: the model of a training's folder on its locked test patients, which is counted; beside it its
+    cross-validation, where it has one.
     """
     if run is not None:
         if model is not None or data is not None or out is not None or where or by or part != "unseen":
-            raise typer.BadParameter("--run takes --runtime and no other option")
-        evaluate_run(context, run, runtime)
+            raise typer.BadParameter("--run takes --runtime or --folds-only and no other option")
+        if folds_only:
+            show_folds(context, run)
+        else:
+            evaluate_run(context, run, runtime)
         return
+    if folds_only:
+        raise typer.BadParameter("--folds-only goes with --run")
     if model is None or data is None:
         raise typer.BadParameter("give --model and --data, or --run")
     from pathview.training.measures.assess import PARTS, EvaluateRequest, evaluate_model

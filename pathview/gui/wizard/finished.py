@@ -9,11 +9,12 @@ from pathview.training.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
     from pathview.models.weights import Manifest
-    from pathview.training.judging.challenge import Challenges
+    from pathview.training.judging.challenge import Challenge, Challenges
     from pathview.training.judging.choosing import Operating
     from pathview.training.judging.result import Result
     from pathview.training.measures.comparing import Comparison
     from pathview.training.measures.figures import Prediction
+    from pathview.training.measures.folds import CrossValidation
     from pathview.training.runs.locked_uses import UseOfTest
 
 NOT_TRAINED = "Nothing is trained yet: go back to Training and start it."
@@ -33,6 +34,21 @@ class Finished:
     uses: tuple[UseOfTest, ...] = ()
     about_uses: str = ""
     """How often the test patients were looked at."""
+    folds: CrossValidation | None = None
+    about_folds: str = ""
+    """Why there is no cross-validation."""
+
+    @property
+    def failed(self) -> tuple[Challenge, ...]:
+        """The challenges that the model did not stand."""
+        found = self.challenges.challenges if self.challenges is not None else ()
+        return tuple(one for one in found if one.passed is False)
+
+    @property
+    def doubt(self) -> str:
+        """How many challenges the model did not stand, in a sentence; empty: none."""
+        all_ = self.challenges.challenges if self.challenges is not None else ()
+        return f"{len(self.failed)} of {len(all_)} challenges failed." if self.failed else ""
 
     @property
     def trained(self) -> bool:
@@ -51,12 +67,13 @@ def read_finished(folder: RunFolder) -> Finished:
     from pathview.training.judging.choosing import OPERATING, read_operating
     from pathview.training.judging.result import read_predictions, read_result
     from pathview.training.measures.comparing import Comparison
+    from pathview.training.measures.folds import folds_of
     from pathview.training.runs.locked_uses import told, uses_of_test
     from pathview.training.runs.run_folder import RESULT
 
-    uses = uses_of_test(folder)
+    uses, (folds, about_folds) = uses_of_test(folder), folds_of(folder)
     if not (folder.model / MANIFEST).is_file():
-        return Finished(uses=uses, about_uses=told(uses))
+        return Finished(uses=uses, about_uses=told(uses), about_folds=about_folds)
     manifest = read_manifest(folder.model)
     result = read_result(folder) if folder.has(RESULT) else None
     operating = read_operating(folder) if folder.has(OPERATING) else None
@@ -73,4 +90,6 @@ def read_finished(folder: RunFolder) -> Finished:
         comparison if comparison is not None and comparison.new_sha256 == sha256 else None,
         uses,
         told(uses),
+        folds,
+        about_folds,
     )

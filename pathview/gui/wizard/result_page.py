@@ -12,6 +12,7 @@ from pathview.gui.dialogs.pictures import PicturesDialog
 from pathview.gui.theme import Theme
 from pathview.gui.wizard.finished import NOT_TRAINED
 from pathview.gui.wizard.finished_page import FinishedPage
+from pathview.gui.wizard.folds_view import FoldsView
 from pathview.gui.wizard.parts import row
 from pathview.gui.wizard.picture_strip import Rgb8, Shown
 from pathview.gui.wizard.result_views import CurvesView, ErrorsView, FiguresView, SubgroupsView
@@ -38,11 +39,15 @@ class ResultPage(FinishedPage):
         self.look.setObjectName("primary")
         self.look.clicked.connect(self.make)
         self.offer.addWidget(row(self.look))
-        self.offer.addStretch(1)
+        self.before = FoldsView()
+        """The cross-validation, while the test patients are closed."""
+        self.offer.addSpacing(16)
+        self.offer.addWidget(self.before, 1)
         self.figures = FiguresView()
         self.errors = ErrorsView(self._draw)
         self.curves = CurvesView()
         self.subgroups = SubgroupsView()
+        self.folds = FoldsView()
         self.errors.strip.opened.connect(self._show_large)
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Parts of the result")
@@ -51,6 +56,7 @@ class ResultPage(FinishedPage):
             (self.errors, "&Errors"),
             (self.curves, "Cur&ves"),
             (self.subgroups, "S&ubgroups"),
+            (self.folds, "Cr&oss-validation"),
         ):
             view.setContentsMargins(10, 10, 10, 10)
             self.tabs.addTab(view, title)
@@ -65,6 +71,9 @@ class ResultPage(FinishedPage):
     def show_finished(self) -> None:
         """Show the result, if there is one."""
         self.look.setVisible(self.finished.trained)
+        self.before.setVisible(self.finished.trained)
+        for view in (self.before, self.folds):
+            view.show_folds(self.finished.folds, self.finished.about_folds)
         result = self.finished.result
         if result is None:
             return

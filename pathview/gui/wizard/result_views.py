@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from pathview.results.confusion import Confusion
 if TYPE_CHECKING:  # the window starts without the libraries of figures
     from pathview.training.judging.learning_curve import LearningCurve
     from pathview.training.judging.result import Result
-    from pathview.training.measures.calibration import Estimate, Reliability
+    from pathview.training.measures.calibration import Reliability
+    from pathview.training.measures.evaluate import Reached
     from pathview.training.measures.figures import Curves, Peer, Prediction
 
 FIGURES = {
@@ -33,7 +34,7 @@ FIGURES = {
     "iou": "IoU, mean of images",
     "pooled_dice": "Dice, all pixels together",
 }
-_PEERS = {
+PEERS = {
     "majority": ("Majority", "always calling the commonest class"),
     "mean_std_rgb": ("Colour alone", "looking at colour alone"),
     "predict_nothing": ("Nothing", "outlining nothing"),
@@ -44,11 +45,22 @@ _INTERVALS = "In brackets the 95 % interval: whole patients drawn with replaceme
 _DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
 
-def figure(found: Estimate | None, brief: bool = False) -> str:
-    """A figure with its interval; ``brief``: without."""
+def figure(found: Reached | None) -> str:
+    """A figure with its interval, or why it has none."""
+    from pathview.training.measures.evaluate import WHY_NOT
+
     if found is None:
         return "-"
-    return number(found.value) if brief else f"{number(found.value)}  ({number(found.low)} to {number(found.high)})"
+    words = " to ".join(map(number, found.span)) if found.span else WHY_NOT[found.why_not]
+    return f"{number(found.value)}  ({words})"
+
+
+def about_intervals(metrics: Iterable[Mapping[str, Reached]]) -> str:
+    """What stands in the brackets of a table of figures."""
+    from pathview.training.measures.evaluate import ABOUT_WHY_NOT
+
+    missing = {found.why_not for figures in metrics for found in figures.values()}
+    return " ".join([_INTERVALS, *(words for why, words in ABOUT_WHY_NOT.items() if why in missing)])
 
 
 class FiguresView(QWidget):
@@ -74,7 +86,7 @@ class FiguresView(QWidget):
         self.verdict.setText(verdict(result))
         self.about.setText(
             f"{count(result.images, 'image')} of {count(result.patients, 'patient')} that training never saw. "
-            f"{_INTERVALS}"
+            f"{about_intervals([result.metrics, *(peer.metrics for peer in peers)])}"
         )
         header = ["", "This model", *(_told(peer)[0] for peer in peers)]
         rows = [
@@ -93,17 +105,33 @@ def verdict(result: Result) -> str:
     if not result.baselines:
         return "There is no baseline to compare with."
     if len(beaten) < len(result.baselines):
-        missing = " and ".join(_told(peer)[1] for peer in result.baselines if not peer.better)
-        return f"That it is better than {missing} is not shown on these patients."
+        lower = [_lower(peer) for peer in result.baselines if _is_lower(peer)]
+        missing = [_told(peer)[1] for peer in result.baselines if not peer.better and not _is_lower(peer)]
+        unshown = [f"That it is better than {' and '.join(missing)} is not shown on these patients."] if missing else []
+        return " ".join([*lower, *unshown])
     if result.base is not None and not result.base.better:
         return f"Better than the plain baselines; that it is better than {result.base.name} is not shown."
     rest = f" and than {result.base.name}" if result.base is not None else ""
     return f"Better than the plain baselines{rest} on these patients."
 
 
+def _is_lower(peer: Peer) -> bool:
+    return peer.difference is not None and peer.difference.difference < 0
+
+
+def _lower(peer: Peer) -> str:
+    """Of a peer whose figure is higher than the model's."""
+    from pathview.training.measures.comparing import FIGURE_WORDS
+
+    found = peer.difference
+    assert found is not None  # asked by the caller
+    beside = f"{_told(peer)[1]} ({FIGURE_WORDS[found.figure]} {number(found.new)} against {number(found.present)})"
+    return f"It is worse than {beside}." if peer.worse else f"Its figure is lower than that of {beside}."
+
+
 def _told(peer: Peer) -> tuple[str, str]:
     plain = peer.name.replace("_", " ")
-    return _PEERS.get(peer.name, (plain, plain))
+    return PEERS.get(peer.name, (plain, plain))
 
 
 class ErrorsView(QWidget):
@@ -279,7 +307,8 @@ class SubgroupsView(QWidget):
         if not groups:
             self.said.setText("The data name no scanner, magnification or density, so there are no subgroups to tell.")
             return
-        self.said.setText(f"A group of few patients has wide intervals or no figures. {_INTERVALS}")
+        about = about_intervals(group.metrics for group in groups)
+        self.said.setText(f"A group of few patients has wide intervals or no figures. {about}")
         names = [name for name in ("dice", "auc", "sensitivity", "specificity") if name in result.metrics]
         header = ["", "", "Patients", "Images", *(FIGURES[name] for name in names), ""]
         rows = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QTimer, Slot
@@ -14,14 +14,18 @@ from pathview.errors import DataError
 from pathview.gui.job_runner import Job, Work
 from pathview.gui.theme import Theme
 from pathview.gui.wizard.base_page import BasePage, dim
-from pathview.gui.wizard.parts import Table, wrapped
+from pathview.gui.wizard.parts import Table, count, wrapped
 from pathview.gui.wizard.state import Known, Run, read_known
 from pathview.jobs import CancelToken, ProgressSink
 from pathview.training.runs.chosen import truth_of, unit_of
-from pathview.training.runs.locked_split import lock_split, split_of
+from pathview.training.runs.locked_split import few_with_truth, lock_split, split_of
 from pathview.training.runs.plan import PARTS, DatasetRow, Override, PartName, Plan, Split, SplitPlan
 
 _REST_MS = 250
+_ABOUT_FOLDS = (
+    "Folds are for small sets: after the model, as many more are trained, each judged on the patients that it alone "
+    "left out. The test patients stay out of all of them."
+)
 _PART_WORDS: dict[PartName, str] = {
     "train": "Training", "validation": "Validation", "test": "Test, locked",
 }  # fmt: skip
@@ -33,6 +37,10 @@ class Drawn:
 
     split: Split | None = None
     classes: tuple[tuple[PartName, Counter[str]], ...] = ()
+    patients: Mapping[tuple[PartName, str], int] = field(default_factory=dict)
+    """Who have images of a class, of each part."""
+    thin: tuple[str, ...] = ()
+    """Sentences about classes that too few test patients have."""
     refusal: str = ""
     plan: SplitPlan | None = None
     """That it was drawn for."""
@@ -45,9 +53,14 @@ def drawn(plan: Plan, rows: Sequence[DatasetRow]) -> Drawn:
     except DataError as error:
         return Drawn(refusal=str(error), plan=plan.split)
     counts: dict[PartName, Counter[str]] = defaultdict(Counter)
+    units: dict[tuple[PartName, str], set[str]] = defaultdict(set)
     for row in rows:
-        counts[split.parts[unit_of(row)]][truth_of(row, plan.question) or "no class"] += 1
-    return Drawn(split, tuple((part, counts[part]) for part in PARTS), plan=plan.split)
+        part, truth = split.parts[unit_of(row)], truth_of(row, plan.question) or "no class"
+        counts[part][truth] += 1
+        units[part, truth].add(unit_of(row))
+    having = {key: len(own) for key, own in units.items()}
+    thin = tuple(few_with_truth(split, rows, plan.question))
+    return Drawn(split, tuple((part, counts[part]) for part in PARTS), having, thin, plan=plan.split)
 
 
 class SplitPage(BasePage):
@@ -78,6 +91,8 @@ class SplitPage(BasePage):
         self.folds.setAccessibleName("Folds of the cross-validation; 0 is none")
         self.table = Table("What the split comes to", whole=True)
         self.shared = wrapped("", "verdict")
+        self.thin = wrapped("", "differs")
+        """Classes that too few test patients have."""
         self.facts = dim("")
         self.overrule = QCheckBox("&Overrule: images that name no patient count as patients of their own")
         self.who, self.why = QLineEdit(), QLineEdit()
@@ -119,11 +134,12 @@ class SplitPage(BasePage):
         form.addRow("&Folds", self.folds)
         left = QVBoxLayout()
         left.addLayout(form)
-        left.addWidget(dim("Folds are for small sets: validation takes turns among the patients that are no test."))
+        left.addWidget(dim(_ABOUT_FOLDS))
         left.addStretch(1)
         right = QVBoxLayout()
         right.addWidget(self.table)
         right.addWidget(self.shared)
+        right.addWidget(self.thin)
         right.addWidget(self.facts)
         right.addStretch(1)
         upper = QHBoxLayout()
@@ -172,15 +188,17 @@ class SplitPage(BasePage):
         there = split is not None
         for part in (self.table, self.shared, self.facts):
             part.setVisible(there)
+        self.thin.setVisible(there and bool(found.thin))
         if split is None:
             return
+        self.thin.setText("\n".join(found.thin))
         names = sorted({name for _, counts in found.classes for name in counts})
         rows = [
             [
                 _PART_WORDS[part],
                 str(len(split.patients(part))),
                 str(split.images[part]),
-                *(str(counts[name]) for name in names),
+                *(_of(counts[name], found.patients.get((part, name), 0), split) for name in names),
             ]
             for part, counts in (found.classes or tuple((part, Counter[str]()) for part in PARTS))
         ]
@@ -195,7 +213,7 @@ class SplitPage(BasePage):
             said.append(f"{follow} another to its part, since images are nearly the same or names differ in spelling.")
         if split.folds:
             sizes = Counter(split.folds.values())
-            said.append(f"Folds, in patients: {', '.join(str(sizes[fold]) for fold in sorted(sizes))}.")
+            said.append(f"Patients judged in each fold: {', '.join(str(sizes[fold]) for fold in sorted(sizes))}.")
         if split.by == "image":
             said.append("No patient is told, so figures may flatter; this stands on the model card.")
         said.append(f"Manifest {split.sha256[:12]}, test part {split.test_sha256[:12]}.")
@@ -272,6 +290,11 @@ class SplitPage(BasePage):
     def left(self, result: Any) -> None:
         """It is locked."""
         self.run.take_known(result)
+
+
+def _of(images: int, units: int, split: Split) -> str:
+    """A cell of the table: images, and whose they are."""
+    return f"{images} of {count(units, 'patient')}" if images and split.by == "patient" else str(images)
 
 
 def _percent(name: str) -> QSpinBox:

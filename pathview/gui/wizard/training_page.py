@@ -29,9 +29,12 @@ _TRAINED = "Trained."
 _ELSEWHERE = "It is being trained already, in another window or from the command line; what it tells is shown here."
 _INTERRUPTED = "Interrupted: what was learnt is kept, and it goes on after the last whole epoch."
 _PAUSING = "Pausing after this step ..."
-_STOPPING = "Stopping; the best epoch is kept ..."
-_NO_EPOCHS = "The head is fitted on features that are computed once: there are no epochs to watch, and no curves."
-_FEATURES = "Features are computed once, then the head is fitted in seconds."
+_STOPPING = "Stopping after this step; then the best epoch is kept and measured ..."
+_FAILED = "It ended before its time."
+_KEEP_BEST, _NO_FOLDS = "&Stop and keep the best epoch", "&Stop and leave the folds out"
+_LEAVING_OUT = "Stopping; the model is there, and the folds that are not trained yet are left out ..."
+_NO_EPOCHS = "A quick training has no epochs to watch, and no curves."
+_FEATURES = "Features are computed once, then a linear classifier is fitted on them in seconds."
 
 
 class TrainingPage(BasePage):
@@ -45,14 +48,15 @@ class TrainingPage(BasePage):
         """Nothing is known yet."""
         super().__init__(run, theme)
         self.seen = Seen()
-        self._read = self._reading = self._resumed = False
+        self._read = self._reading = self._resumed = self._stopping = False
         self.state = wrapped(_READING, "result")
         self.notable = wrapped("", "differs")
         self.begin = QPushButton("&Train")
         self.begin.setObjectName("primary")
-        self.pause = QPushButton("&Pause")
-        self.keep_best = QPushButton("&Stop and keep the best epoch")
-        self.tensorboard = QCheckBox("Write &TensorBoard logs too")
+        self.pause = QPushButton("Pa&use")
+        self.keep_best = QPushButton(_KEEP_BEST)
+        self.folds = QPushButton("Train the &folds")
+        self.tensorboard = QCheckBox("Write T&ensorBoard logs too")
         self.scratch = QCheckBox("Begin from &random weights: the model needs far more images")
         self.scratch.hide()
         self.facts = FactsRow()
@@ -64,13 +68,14 @@ class TrainingPage(BasePage):
         self.begin.clicked.connect(self._on_begin)
         self.pause.clicked.connect(self._on_pause)
         self.keep_best.clicked.connect(self._on_keep_best)
+        self.folds.clicked.connect(lambda: self._train(resume=True))
         self._look = QTimer(self)
         self._look.setInterval(_LOOK_MS)
         self._look.timeout.connect(self.reread)
 
     def _lay_out_body(self) -> None:
         buttons = QHBoxLayout()
-        for button in (self.begin, self.pause, self.keep_best):
+        for button in (self.begin, self.folds, self.pause, self.keep_best):
             buttons.addWidget(button)
         buttons.addWidget(self.tensorboard, 1)
         self.body.addWidget(self.state)
@@ -123,7 +128,7 @@ class TrainingPage(BasePage):
             self.curves.show_seen(seen)
             self.pictures.setVisible(bool(seen.pictures))
             self.pictures.show_paths(seen.pictures)
-            self.told.fill(("When", "What"), [_line(one) for one in reversed(seen.events) if one.kind != "epoch"])
+            self.told.fill(("When", "What"), [_line(one) for one in seen.told])
         self._show_state()
         if seen.interrupted and not (seen.pausing or seen.elsewhere or self.working or self._resumed):
             self._train(resume=True)
@@ -134,13 +139,17 @@ class TrainingPage(BasePage):
         self.state.setText(self._words())
         notable = seen.notable
         self.notable.setText(notable.sentence if notable is not None else "")
-        self.notable.setVisible(notable is not None)
+        self.notable.setVisible(notable is not None and notable.sentence != self._error)
         self.begin.setVisible(not mine and not seen.elsewhere)
         self.begin.setText("&Train anew" if done else "&Go on" if seen.events else "&Train")
         self.tensorboard.setVisible(not mine and not seen.elsewhere)
         self.pause.setVisible(mine)
-        self.keep_best.setVisible(mine and bool(seen.epochs))
-        self.pause.setText("&Go on" if seen.pausing else "&Pause")
+        self.folds.setVisible(done and seen.folds_lack and not seen.elsewhere)
+        self.keep_best.setVisible(mine and (bool(seen.epochs) or seen.fold is not None))
+        self.keep_best.setText(_NO_FOLDS if seen.fold is not None else _KEEP_BEST)
+        self.pause.setText("&Go on" if seen.pausing else "Pa&use")
+        for button in (self.pause, self.keep_best):
+            button.setEnabled(not self._stopping)
         begun = bool(seen.events)
         self.facts.setVisible(begun)
         self.curves.setVisible(bool(seen.epochs))
@@ -151,18 +160,23 @@ class TrainingPage(BasePage):
         seen, last = self.seen, self.seen.last
         if not self._read:
             return _READING
-        if seen.trained and not self.working:
-            ended = last.sentence if last is not None else _TRAINED
-            return f"{ended} {_NO_EPOCHS}" if not seen.epochs else ended
+        fold = f" {seen.fold.sentence}" if seen.fold is not None else ""
         if seen.elsewhere:
-            return _ELSEWHERE
+            return f"{_ELSEWHERE}{fold}"
+        if seen.trained and not self.working:
+            about = _NO_EPOCHS if not seen.epochs else ""
+            return " ".join(part for part in (seen.ended or _TRAINED, about, seen.folds_ended) if part)
         if self.working:
+            if self._stopping:
+                return _LEAVING_OUT if seen.fold is not None else _STOPPING
             if last is not None and last.kind == "paused":
                 return last.sentence
-            return _PAUSING if seen.pausing else "Training ..."
+            return _PAUSING if seen.pausing else fold.strip() or "Training ..."
         if last is None:
             return f"{_NOT_YET} {_FEATURES}" if self.run.plan.recipe.level == "quick" else _NOT_YET
-        return _INTERRUPTED if seen.interrupted else last.sentence
+        if seen.interrupted:
+            return _INTERRUPTED
+        return _FAILED if seen.failed else last.sentence
 
     def problem(self) -> str:
         """Only a finished training has a result."""
@@ -200,7 +214,7 @@ class TrainingPage(BasePage):
     def _train(self, resume: bool = False, anew: bool = False) -> None:
         from pathview.training.learning.running import RunOptions, run_training
 
-        self._resumed = True
+        self._resumed, self._stopping = True, False
         scratch, board = self.scratch.isChecked() and not self.scratch.isHidden(), self.tensorboard.isChecked()
         options = RunOptions(resume=resume, anew=anew, from_scratch=scratch, tensorboard=board)
         folder, plan = self.run.made, self.run.plan
@@ -265,7 +279,8 @@ class TrainingPage(BasePage):
         from pathview.training.runs.steering import ask
 
         folder = self.run.made
-        self.state.setText(_STOPPING)
+        self._stopping = True
+        self._show_state()
         self.run.fetch(lambda *_: ask(folder, "stop"), lambda _: None)
 
     def closing_words(self) -> str:

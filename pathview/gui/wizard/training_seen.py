@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathview.training.runs.plan import EventKind, TrainingEvent
-from pathview.training.runs.run_folder import RunFolder
+from pathview.training.runs.plan import EventKind, Number, TrainingEvent
+from pathview.training.runs.run_folder import SPLIT, RunFolder
 
 _INTERRUPTED: frozenset[EventKind] = frozenset({"started", "resumed", "epoch", "paused", "smaller_batch"})
 """What a training tells last that somebody or something ended in its midst."""
-_NOTABLE: frozenset[EventKind] = frozenset(
-    {"resumed", "smaller_batch", "disk_full", "not_a_number", "failed", "stopped"}
-)
+_MODEL_ENDS: frozenset[EventKind] = frozenset({"finished", "stopped"})
+_FOLDS_END: frozenset[EventKind] = frozenset({"folds_done", "folds_left_out"})
+_EPOCHS: frozenset[EventKind] = frozenset({"epoch", "fold_epoch"})
+_FAILURES: frozenset[EventKind] = frozenset({"disk_full", "not_a_number", "failed"})
+_MOVES: frozenset[EventKind] = frozenset({"paused", "resumed", "finished", "stopped"})
+"""After which it is no news any more that a training was gone on with."""
 _VALIDATION = "validation_"
 
 
@@ -33,11 +36,18 @@ class Seen:
     """Whether it was asked to pause, and not yet to go on."""
     elsewhere: bool = False
     """Whether some process trains there now."""
+    folds_lack: bool = False
+    """Whether folds were asked for, and are not trained as the model that is there was."""
 
     @property
     def epochs(self) -> tuple[TrainingEvent, ...]:
         """Whole epochs of the choosing training, not of the second one on all patients."""
         return tuple(event for event in self.events if event.kind == "epoch" and not event.numbers.get("refit"))
+
+    @property
+    def begun(self) -> dict[str, Number]:
+        """What was told when it began."""
+        return next((event.numbers for event in self.events if event.kind in ("started", "resumed")), {})
 
     @property
     def last(self) -> TrainingEvent | None:
@@ -46,13 +56,53 @@ class Seen:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was begun, and neither ended nor failed."""
-        return not self.trained and self.last is not None and self.last.kind in _INTERRUPTED
+        """Whether it was begun, and neither ended nor failed; its folds likewise."""
+        if self.last is None:
+            return False
+        if self.trained:
+            return self.folds_lack and self.last.numbers.get("fold") is not None
+        return self.last.kind in _INTERRUPTED
+
+    @property
+    def fold(self) -> TrainingEvent | None:
+        """The fold that is trained now, or was when it was interrupted: the event that told its beginning."""
+        if self.last is None or self.last.numbers.get("fold") is None:
+            return None
+        return self._last_of(frozenset({"fold"}))
+
+    @property
+    def ended(self) -> str:
+        """How the model's training ended."""
+        return _sentence(self._last_of(_MODEL_ENDS))
+
+    @property
+    def folds_ended(self) -> str:
+        """How its folds did."""
+        return _sentence(self._last_of(_FOLDS_END))
+
+    def _last_of(self, kinds: frozenset[EventKind]) -> TrainingEvent | None:
+        return next((event for event in reversed(self.events) if event.kind in kinds), None)
+
+    @property
+    def told(self) -> tuple[TrainingEvent, ...]:
+        """All that happened but whole epochs, the newest first."""
+        return tuple(event for event in reversed(self.events) if event.kind not in _EPOCHS)
 
     @property
     def notable(self) -> TrainingEvent | None:
-        """The newest thing that a reader has to know beside the curves."""
-        return next((event for event in reversed(self.events) if event.kind in _NOTABLE), None)
+        """The newest thing that a reader has to know beside the curves, as long as it holds."""
+        moved = gone_on = False
+        for event in reversed(self.events):
+            anew = event.kind == "resumed" and "device" in event.numbers  # else a pause ended
+            if (anew and not moved) or event.kind == "smaller_batch" or (event.kind in _FAILURES and not gone_on):
+                return event
+            moved, gone_on = moved or event.kind in _MOVES, gone_on or anew
+        return None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error ended it."""
+        return self.last is not None and self.last.kind in _FAILURES
 
     def curve(self, name: str) -> list[tuple[float, float]]:
         """A number of each epoch that has it, by epoch."""
@@ -72,6 +122,10 @@ class Seen:
         return tuple(sorted((name for name in found if name != "loss"), key=_rank))
 
 
+def _sentence(event: TrainingEvent | None) -> str:
+    return event.sentence if event is not None else ""
+
+
 def _rank(name: str) -> int:
     order: Sequence[str] = ("dice", "auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity")
     return order.index(name) if name in order else len(order)
@@ -85,14 +139,17 @@ def read_seen(folder: RunFolder, ours: bool) -> Seen:
     """
     from pathview.models.training_state import epochs_kept
     from pathview.models.weights import MANIFEST
+    from pathview.training.measures.folds import folds_of
     from pathview.training.runs.run_log import present
     from pathview.training.runs.steering import asked, is_training
 
+    trained = (folder.model / MANIFEST).is_file()
     return Seen(
         present(folder.events()),
         tuple(sorted(folder.epochs.glob("epoch-*.png"))),
         len(epochs_kept(folder.state)),
-        (folder.model / MANIFEST).is_file(),
+        trained,
         asked(folder) == "pause",
         not ours and is_training(folder),
+        trained and folder.has(SPLIT) and bool(folder.split().folds) and folds_of(folder)[0] is None,
     )

@@ -54,7 +54,8 @@ def split_by_patient(strata: Mapping[str, Hashable], fractions: Fractions = Frac
 def _counts(total: int, fractions: Fractions) -> dict[str, int]:
     """Whole numbers of patients a part, nearest to the fractions; training gets what is left."""
     if total < 3:
-        return {"test": total // 2, "validation": 0, "train": total - total // 2}
+        test = total // 2 if fractions.test else 0
+        return {"test": test, "validation": 0, "train": total - test}
     test = max(1, round(total * fractions.test)) if fractions.test else 0
     validation = max(1, round(total * fractions.validation)) if fractions.validation else 0
     return {"test": test, "validation": validation, "train": total - test - validation}

@@ -29,6 +29,7 @@ from pathview.training.learning.batches import TrainingBatches, validation_input
 from pathview.training.learning.epoch_pictures import EpochPictures
 from pathview.training.learning.linear import fit_linear
 from pathview.training.learning.start import Start
+from pathview.training.learning.unmoved import unmoved
 from pathview.training.measures import scoring
 from pathview.training.measures.predictions import scored_as
 
@@ -83,6 +84,10 @@ class Learnt:
     """See :class:`pathview.models.keras_training.Fitted`."""
     problems: tuple[str, ...] = ()
     """One sentence for each image that could not be read."""
+    doubt: str = ""
+    """Why it may have learnt nothing, in a sentence; empty: nothing says so."""
+    images: int = 0
+    """That a linear classifier was fitted on; 0: it was trained by gradient."""
 
 
 def learn(
@@ -120,7 +125,7 @@ def _by_features(
 ) -> Learnt:
     recipe, start = request.recipe, request.start.file
     found = fit_linear(recipe, start, parts.train, parts.validation, request.seed, settings, progress, cancel)
-    return Learnt(recipe, found.tensors, 0, problems=found.problems)
+    return Learnt(recipe, found.tensors, 0, problems=found.problems, images=found.images)
 
 
 def write_learnt(folder: Path, learnt: Learnt, parts: Parts, request: LearnRequest, data: str) -> Manifest:
@@ -166,13 +171,14 @@ def _by_gradient(
     )
     validate = validation(request.recipe, watched) if watched else None
     fitted = _fit(fit_request, loaded, validate, request.hooks, progress, cancel)
-    chooser = _network(request.recipe, fitted.tensors)
+    chooser = network_of(request.recipe, fitted.tensors)
     recipe = calibrated(chooser, request.recipe, validation_samples, settings, progress, cancel)
     tensors = fitted.tensors
     if recipe.training.refit and watched and fitted.ended in ("whole", "early"):
         request.hooks.refitting()
         tensors = _refit(fit_request, loaded + watched, fitted, request.hooks, progress, cancel).tensors
-    return Learnt(recipe, tensors, len(fitted.history), fitted.best_epoch, fitted.ended)
+    doubt = unmoved(fitted.history, request.recipe)
+    return Learnt(recipe, tensors, len(fitted.history), fitted.best_epoch, fitted.ended, doubt=doubt)
 
 
 def _fit(
@@ -304,8 +310,11 @@ def calibrated(
 
     Threshold: the best mean Dice. Limits: of the sums of images with a lesion, ``lower`` is the 2.5th
     and ``upper`` the 25th percentile, so that few known lesions would be called negative. Patch
-    classifiers keep the recipe's own limits: on few patients a fitted threshold did not carry over.
+    classifiers keep the recipe's own limits: on few patients a fitted threshold did not carry over. A
+    temperature, and what is sure enough, are of the weights that they were fitted to: new ones begin without.
     """
+    begun = recipe.decision.model_copy(update={"temperature": 1.0, "least": 0.0})
+    recipe = recipe.model_copy(update={"decision": begun})
     if recipe.task != "segmentation" or not samples:
         return recipe
     found, _ = scoring.segment_samples(network, samples, settings, part_of(progress, 0, 1, "calibration"), cancel)
@@ -321,7 +330,8 @@ def calibrated(
     return recipe.model_copy(update={"decision": recipe.decision.model_copy(update=changes)})
 
 
-def _network(recipe: Recipe, tensors: Tensors) -> KerasNetwork:
+def network_of(recipe: Recipe, tensors: Tensors) -> KerasNetwork:
+    """The network that was learnt, ready to run without having been written."""
     model = build(recipe)
     set_weights(model, tensors)
     return KerasNetwork(model, recipe)

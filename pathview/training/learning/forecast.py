@@ -12,7 +12,7 @@ import numpy as np
 
 from pathview.analysis.predict import as_input
 from pathview.errors import DataError, ImageError, NotAnalysable
-from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
+from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, no_progress, part_of
 from pathview.models import devices
 from pathview.models.keras_features import Extractor
 from pathview.models.keras_training import memory_told, started
@@ -34,9 +34,14 @@ from pathview.training.runs.run_parts import locked_parts
 
 _IMAGES = 8
 _MOST_STEPS, _MOST_SECONDS = 8, 6.0
+_SMALL = 4
+"""Images of a step that is tried first: where a whole batch would take longer than all measuring may, its time is
+reckoned from these."""
 _HEAD_SECONDS = (0.5, 3.0, 10.0)
 _BEGIN_SECONDS = (5.0, 10.0, 20.0)
 """Until the first step: TensorFlow's import, the network, its tracing."""
+_NETWORK_SECONDS = (1.0, 4.0, 12.0)
+"""To make and trace a network once TensorFlow is there: of each fold."""
 _SLOWER = 1.25
 """How much longer a machine takes that has other work to do meanwhile."""
 
@@ -73,6 +78,8 @@ class Forecast:
     cached: int
     """Of them, those whose features are known already."""
     sentence: str
+    folds: int = 0
+    """Of the cross-validation, whose time is in ``seconds``."""
 
 
 def forecast(
@@ -92,7 +99,7 @@ def forecast(
     progress(Progress(0, 3, "reading some images"))
     loaded, reading = _read(parts.train, recipe, settings, cancel)
     progress(Progress(1, 3, "starting the network"))
-    count = len(parts.train) + len(parts.validation)
+    count, folds = len(parts.train) + len(parts.validation), run.split().fold_count
     device = devices.device().name
     if recipe.training.method != "gradient":
         extractor = Extractor(started(recipe, run.plan().seed, start.file))
@@ -100,27 +107,51 @@ def forecast(
         with memory_told(FEATURES_AT_ONCE):
             batch = _timed(lambda: extractor.head_input(_batch_of(loaded, FEATURES_AT_ONCE)), cancel)
         features = _slowest(reading, batch.times(1 / FEATURES_AT_ONCE)).times(count - cached)
+        again = Span(*_HEAD_SECONDS) + (features if _by_centres(recipe) else Span(0.0, 0.0, 0.0))
+        judging = batch.times(1 / FEATURES_AT_ONCE)
         seconds = Span(*_BEGIN_SECONDS) + features + Span(*_HEAD_SECONDS)
-        return Forecast(seconds, device, 0, None, count, cached, _sentence(seconds, device, recipe, cached, count))
-    step, seconds = _of_gradient(recipe, parts, reading, start.file, run.plan().seed, progress, cancel)
-    sentence = _sentence(seconds, device, recipe, 0, count)
-    return Forecast(seconds, device, recipe.training.epochs, step.likely, count, 0, sentence)
+        seconds += _of_folds(folds, again, reading, judging, parts)
+        sentence = _sentence(seconds, device, recipe, cached, count, folds)
+        return Forecast(seconds, device, 0, None, count, cached, sentence, folds)
+    step, forward, fitting = _of_gradient(recipe, parts, start.file, run.plan().seed, progress, cancel)
+    seconds = Span(*_BEGIN_SECONDS) + reading.times(count) + fitting
+    share = (folds - 1) / folds if folds else 0.0
+    again = fitting.times(share) + reading.times(share * count)
+    seconds += _of_folds(folds, again, reading, forward.times(1 / recipe.training.batch), parts)
+    sentence = _sentence(seconds, device, recipe, 0, count, folds)
+    return Forecast(seconds, device, recipe.training.epochs, step.likely, count, 0, sentence, folds)
+
+
+def _of_folds(folds: int, training: Span, reading: Span, judging: Span, parts: Parts) -> Span:
+    """All folds of a cross-validation.
+
+    Args:
+        folds: how many; 0: none.
+        training: of one.
+        reading: of one image: those that a fold judges, and those that its baselines are fitted on.
+        judging: of one image; each is judged once.
+        parts: of the model.
+    """
+    if not folds:
+        return Span(0.0, 0.0, 0.0)
+    count = len(parts.train) + len(parts.validation)
+    read = count + (folds - 1) * len(parts.train)
+    return (training + Span(*_NETWORK_SECONDS)).times(folds) + reading.times(read) + judging.times(count)
 
 
 def _of_gradient(
     recipe: Recipe,
     parts: Parts,
-    reading: Span,
     initial: Path | None,
     seed: int,
     progress: ProgressSink,
     cancel: CancelToken,
-) -> tuple[Span, Span]:
-    """A step's time and that of the whole training."""
+) -> tuple[Span, Span, Span]:
+    """The times of a step, of a batch that is only looked at, and of all epochs."""
     spec = recipe.training
     timer = StepTimer(recipe, seed, initial)
-    progress(Progress(2, 3, "some steps"))
-    step, forward = _timed(timer.step, cancel), _timed(timer.forward, cancel)
+    step = _of_batch(timer.step, spec.batch, part_of(progress, 2, 4, "training steps"), cancel)
+    forward = _of_batch(timer.forward, spec.batch, part_of(progress, 3, 4, "steps of validation"), cancel)
     steps = _steps(parts.train, recipe)
     epoch = step.times(steps) + forward.times(len(parts.validation) / spec.batch)
     fewest = 1 + spec.early_stopping if spec.early_stopping and parts.validation else spec.epochs
@@ -128,8 +159,7 @@ def _of_gradient(
     if spec.refit:
         share = 1 + len(parts.validation) / max(1, len(parts.train))
         fitting += step.times(steps * share).times(spec.epochs, min(fewest, spec.epochs))
-    images = len(parts.train) + len(parts.validation)
-    return step, Span(*_BEGIN_SECONDS) + reading.times(images) + fitting
+    return step, forward, fitting
 
 
 def _steps(samples: Sequence[Sample], recipe: Recipe) -> int:
@@ -147,9 +177,11 @@ def _read(
     """Some images, spread evenly, and the time that one takes."""
     chosen = sorted(set(np.linspace(0, len(samples) - 1, _IMAGES).round().astype(int).tolist())) if samples else []
     asked = AskedSamples([samples[i] for i in chosen], recipe, settings)
-    loaded, times, problem = [], [], "there is none"
+    loaded, times, problem = [], list[float](), "there is none"
     for i in range(len(asked)):
         checkpoint(cancel)
+        if len(times) > 1 and sum(times) > _MOST_SECONDS:
+            break
         begin = time.perf_counter()
         try:
             loaded.append(asked[i])
@@ -167,9 +199,9 @@ def _batch_of(loaded: Sequence[Loaded], count: int) -> Any:
 
 
 def _cached(extractor: Extractor, samples: Sequence[Sample], recipe: Recipe, settings: Settings) -> int:
+    if _by_centres(recipe):
+        return 0  # which are fitted first, and part of the name
     pooling = str(recipe.network.options.get("pooling", "mean"))
-    if pooling == "vlad":
-        return 0  # its centres, which are fitted first, are part of the name
     names, asked = [], AskedSamples(samples, recipe, settings)
     for i, sample in enumerate(samples):
         try:
@@ -180,15 +212,50 @@ def _cached(extractor: Extractor, samples: Sequence[Sample], recipe: Recipe, set
     return len(feature_cache(settings).get(kind, names))
 
 
-def _timed(step: Callable[[], object], cancel: CancelToken) -> Span:
-    """Times of a few calls after the first, which compiles."""
+def _by_centres(recipe: Recipe) -> bool:
+    return recipe.network.options.get("pooling") == "vlad"
+
+
+def _of_batch(
+    step: Callable[[int], object],
+    batch: int,
+    progress: ProgressSink,
+    cancel: CancelToken,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Span:
+    """The time of a step of a batch, reckoned from a few images where the batch itself would take too long.
+
+    Args:
+        step: of so many images.
+        batch: images of the training's own step.
+        progress: gets each call.
+        cancel: is asked before each call.
+        clock: seconds.
+    """
+    few = min(_SMALL, batch)
+    small = _timed(lambda: step(few), cancel, progress, clock)
+    reckoned = small.times(batch / few)
+    if few == batch or 2 * reckoned.likely > _MOST_SECONDS:
+        return reckoned
+    return _timed(lambda: step(batch), cancel, progress, clock)
+
+
+def _timed(
+    step: Callable[[], object],
+    cancel: CancelToken,
+    progress: ProgressSink = no_progress,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Span:
+    """Times of a few calls after the first, which compiles; of a single one where that takes long enough."""
+    checkpoint(cancel)
     step()
     times: list[float] = []
-    while len(times) < _MOST_STEPS and (sum(times) < _MOST_SECONDS or len(times) < 2):
+    while not times or (len(times) < _MOST_STEPS and sum(times) < _MOST_SECONDS):
         checkpoint(cancel)
-        begin = time.perf_counter()
+        progress(Progress(len(times) + 1, _MOST_STEPS + 1, ""))
+        begin = clock()
         step()
-        times.append(time.perf_counter() - begin)
+        times.append(clock() - begin)
     return _span(times)
 
 
@@ -201,8 +268,10 @@ def _slowest(one: Span, other: Span) -> Span:
     return Span(max(one.low, other.low), max(one.likely, other.likely), one.high + other.high)
 
 
-def _sentence(seconds: Span, device: str, recipe: Recipe, cached: int, count: int) -> str:
-    about = f"About {in_words(seconds.likely)} on {device} ({in_words(seconds.low)} to {in_words(seconds.high)})"
+def _sentence(seconds: Span, device: str, recipe: Recipe, cached: int, count: int, folds: int) -> str:
+    with_folds = f", its {folds} folds included" if folds else ""
+    span = f"({in_words(seconds.low)} to {in_words(seconds.high)})"
+    about = f"About {in_words(seconds.likely)} on {device} {span}{with_folds}"
     if recipe.training.early_stopping and recipe.training.method == "gradient":
         return f"{about}; less where it stops early."
     if cached:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,18 +11,20 @@ from pathview.errors import DataError, OutputError, PathViewError
 from pathview.jobs import Cancelled, CancelToken, ProgressSink, part_of
 from pathview.models.keras_training import NotFinite
 from pathview.models.training_state import DiskFull, epochs_kept
-from pathview.models.weights import MANIFEST, Manifest
+from pathview.models.weights import MANIFEST, Manifest, read_manifest
 from pathview.settings import Settings
 from pathview.training.data.parts import Parts
+from pathview.training.learning.crossing import cross_validate, forget_folds
 from pathview.training.learning.fitting import Hooks, LearnRequest, Learnt, learn, write_learnt
 from pathview.training.learning.start import start_of
+from pathview.training.measures.folds import CrossValidation, folds_of, model_way, way_of
 from pathview.training.preparing.health import check_health, require_healthy
 from pathview.training.runs.levels import Planned, planned_recipe
-from pathview.training.runs.plan import EventKind
+from pathview.training.runs.plan import EventKind, Number
 from pathview.training.runs.run_folder import HEALTH, HISTORY, RunFolder, is_disk_full
 from pathview.training.runs.run_log import RunLog, present
 from pathview.training.runs.run_parts import locked_parts
-from pathview.training.runs.steering import Steering, alone
+from pathview.training.runs.steering import Steering, alone, go_on
 
 _ENDS = {
     "stopped": "Stopped when asked",
@@ -56,6 +59,8 @@ class Ran:
     ended: str
     """``whole``, ``early``, ``stopped`` or ``not_a_number``."""
     notices: tuple[str, ...]
+    folds: CrossValidation | None = None
+    """None where there are none, or they were left out when asked."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,15 @@ def run_training(
 ) -> Ran:
     """Train what a run's plan says on its locked split, and write the model to ``run.model`` (a job for the engine).
 
+    After it the folds of its cross-validation are trained, where there are any.
+
     Each event is in ``events.jsonl``, and comes as ``early`` of a progress step. Cancelled, killed or out of power, it
     goes on after the last whole epoch with ``resume``, in the same order of the data and to the same weights.
 
     Raises:
         DataError: another process trains there; it was begun, or is finished, already; data, split or health do not
-            allow it; the loss is no number before there is a best epoch.
+            allow it; the loss is no number before there is a best epoch; folds are to be gone on with, and the plan
+            is another than the model's.
         DiskFull: there was no room for the state after an epoch; the earlier one is whole.
         RecipeError, ModelError: recipe, changes or the weights to start from do not fit.
         Cancelled: at a checkpoint.
@@ -86,24 +94,66 @@ def run_training(
     run.plan()  # no lock is left in a folder that is no run's
     with alone(run):
         _allowed(run, options)
+        with suppress(OutputError):
+            go_on(run)  # what was asked of an earlier training
         ready = _ready(run, options, settings, progress, cancel)
         log = RunLog(run, progress, options.tensorboard)
-        try:
-            kept = epochs_kept(run.state) if options.resume else ()
-            log.begin(kept, {"from_scratch": ready.learning.start.file is None, "batch": _batch(ready)})
-            hooks = Hooks(log.epoch, log.smaller_batch, log.refitting, Steering(run, log.paused, cancel), True)
-            learnt = learn(replace(ready.learning, hooks=hooks), ready.parts, settings, log.progress, cancel)
-            manifest = write_learnt(run.model, learnt, ready.parts, ready.learning, ready.data)
-        except Cancelled:
-            log.end("paused", f"Interrupted; it goes on after epoch {log.epochs_done}.")
-            raise
-        except PathViewError as error:
-            log.end(_kind(error), str(error))
-            raise
-        sentence = _ended(learnt)
-        log.end("stopped" if learnt.ended == "stopped" else "finished", sentence)
-        notices = (*ready.planned.notices, *learnt.problems, sentence)
-        return Ran(run, manifest, learnt.best_epoch, learnt.ended, notices)
+        there = (run.model / MANIFEST).exists()
+        ran = _kept(run, ready) if there else _trained(run, ready, options, settings, log, cancel)
+        return replace(ran, folds=_folds(run, ready, settings, log, cancel))
+
+
+def _trained(
+    run: RunFolder, ready: _Ready, options: RunOptions, settings: Settings, log: RunLog, cancel: CancelToken
+) -> Ran:
+    """Train the model, and write it."""
+    try:
+        kept = epochs_kept(run.state) if options.resume else ()
+        log.begin(kept, {"from_scratch": ready.learning.start.file is None, **_how(ready)})
+        hooks = Hooks(log.epoch, log.smaller_batch, log.refitting, Steering(run, log.paused, cancel), True)
+        learnt = learn(replace(ready.learning, hooks=hooks), ready.parts, settings, log.progress, cancel)
+        manifest = write_learnt(run.model, learnt, ready.parts, ready.learning, ready.data)
+    except Cancelled:
+        log.end("paused", f"Interrupted; it goes on after epoch {log.epochs_done}.")
+        raise
+    except PathViewError as error:
+        log.end(_kind(error), str(error))
+        raise
+    sentence = _ended(learnt)
+    how: dict[str, Number] = {"best_epoch": learnt.best_epoch, "ended": learnt.ended}
+    log.end("stopped" if learnt.ended == "stopped" else "finished", sentence, how)
+    notices = (*ready.planned.notices, *learnt.problems, sentence)
+    return Ran(run, manifest, learnt.best_epoch, learnt.ended, notices)
+
+
+def _kept(run: RunFolder, ready: _Ready) -> Ran:
+    """The model that is there, whose folds are to be trained as it was."""
+    learning = ready.learning
+    if way_of(run.split(), learning.recipe, learning.seed, learning.start.words) != model_way(run):
+        raise DataError(
+            f"The plan of {run.name} has another recipe, seed or start than its model, so these would not be its "
+            "folds; train it anew."
+        )
+    told = next((one for one in reversed(run.events()) if one.kind in ("finished", "stopped")), None)
+    numbers = told.numbers if told is not None else {}
+    best = numbers.get("best_epoch")
+    sentence = told.sentence if told is not None else ""
+    ended = str(numbers.get("ended", "whole"))
+    return Ran(run, read_manifest(run.model), best if isinstance(best, int) else 0, ended, (sentence,))
+
+
+def _folds(
+    run: RunFolder, ready: _Ready, settings: Settings, log: RunLog, cancel: CancelToken
+) -> CrossValidation | None:
+    """Train the folds; None where there are none, or somebody asked to stop."""
+    if not run.split().folds:
+        return None
+    samples = [*ready.parts.train, *ready.parts.validation]
+    try:
+        return cross_validate(run, ready.learning, samples, settings, log, cancel)
+    except PathViewError as error:
+        log.end(_kind(error), str(error))
+        raise
 
 
 def _allowed(run: RunFolder, options: RunOptions) -> None:
@@ -111,7 +161,10 @@ def _allowed(run: RunFolder, options: RunOptions) -> None:
     if options.anew:
         _forget(run)
     elif (run.model / MANIFEST).exists():
-        raise DataError(f"{run.name} is trained already; train it anew, or begin another.")
+        if not run.split().folds or folds_of(run)[0] is not None:
+            raise DataError(f"{run.name} is trained already; train it anew, or begin another.")
+        if not options.resume:
+            raise DataError(f"{run.name} is trained, but not its folds: resume it for these, or train it anew.")
     elif not options.resume and (done := len(epochs_kept(run.state))):
         raise DataError(f"{run.name} was begun already: resume it after epoch {done}, or train it anew.")
 
@@ -124,6 +177,7 @@ def _forget(run: RunFolder) -> None:
     except OSError as error:
         raise OutputError(f"What {run.name} learnt cannot be removed: {error.strerror}.") from error
     run.remove(HISTORY)
+    forget_folds(run)
 
 
 def _ready(
@@ -143,8 +197,10 @@ def _ready(
     return _Ready(planned, parts, learning, ", ".join(sources) or plan.title)
 
 
-def _batch(ready: _Ready) -> int:
-    return ready.learning.recipe.training.batch
+def _how(ready: _Ready) -> dict[str, Number]:
+    """What there is of steps and a loss, where it is trained by gradient."""
+    spec = ready.learning.recipe.training
+    return {"batch": spec.batch, "objective": spec.loss} if spec.method == "gradient" else {}
 
 
 def _kind(error: PathViewError) -> EventKind:
@@ -155,6 +211,6 @@ def _kind(error: PathViewError) -> EventKind:
 
 def _ended(learnt: Learnt) -> str:
     if not learnt.epochs:
-        return "The head is fitted."
+        return f"The classifier is fitted on the features of {learnt.images:,} images."
     how = _ENDS.get(learnt.ended, "All epochs are done")
-    return f"{how}; epoch {learnt.best_epoch} of {learnt.epochs} is kept."
+    return f"{how}; epoch {learnt.best_epoch} of {learnt.epochs} is kept. {learnt.doubt}".strip()

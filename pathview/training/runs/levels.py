@@ -77,6 +77,7 @@ def _about_these_data(recipe: Recipe, plan: Plan) -> Recipe:
     """With the question's classes and base; without what names columns or parts of the author's own data."""
     values = recipe.model_dump(mode="json")
     values["training"] |= {"validate_where": {}, "split": "patient"}
+    values["decision"] |= {"temperature": 1.0, "least": 0.0}  # which were found for other weights
     if plan.question.base:
         values["training"]["initial"] = plan.question.base
     if plan.question.task == "segment_and_decide":

@@ -7,13 +7,16 @@ woman. The manifest (``split.json``) holds the part of every patient and a SHA-2
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pathview.errors import DataError
-from pathview.training.data.split import Fractions, split_by_patient
+from pathview.results.statistics import ENOUGH_FOR_INTERVAL
+from pathview.training.data.split import Fractions, PatientSplit, split_by_patient
 from pathview.training.runs.chosen import chosen, truth_of, unit_of
 from pathview.training.runs.plan import PARTS, DatasetRow, PartName, Plan, Question, Split
 from pathview.training.runs.run_folder import HISTORY, RESULT, SPLIT, TEST_USES, RunFolder
@@ -98,6 +101,28 @@ def split_of(plan: Plan, rows: Sequence[DatasetRow]) -> Split:
     )
 
 
+def fold_split(split: Split, plan: Plan, rows: Sequence[DatasetRow], fold: int) -> PatientSplit:
+    """Who trains, who chooses and who is judged (as ``test``) in a fold; no locked test patient is among them.
+
+    Those who choose are drawn among the patients of the other folds, as the plan's split draws its validation part.
+
+    Args:
+        split: as locked, with folds.
+        plan: with the shares of training and validation.
+        rows: that were split.
+        fold: 0...
+    """
+    judged = {unit for unit, own in split.folds.items() if own == fold}
+    others = [row for row in rows if unit_of(row) in split.folds.keys() - judged]
+    family = families(rows)
+    share = plan.split.validation / (plan.split.train + plan.split.validation)
+    drawn = split_by_patient(_strata(others, family, plan.question), Fractions(1 - share, share, 0.0), split.seed)
+    heads = set(drawn.validation)
+    units = {unit_of(row) for row in others}
+    choose = {unit for unit in units if family[unit] in heads}
+    return PatientSplit(tuple(sorted(units - choose)), tuple(sorted(choose)), tuple(sorted(judged)))
+
+
 def families(rows: Iterable[DatasetRow]) -> dict[str, str]:
     """The head of each patient's family: patients that may be one woman, by their images or their keys' spelling."""
     head: dict[str, str] = {}
@@ -120,8 +145,9 @@ def families(rows: Iterable[DatasetRow]) -> dict[str, str]:
 
 
 def spelling(patient: str) -> str:
-    """A patient's key without upper case, blanks and punctuation."""
-    return "".join(letter for letter in patient.casefold() if letter.isalnum())
+    """A patient's key without upper case, blanks, punctuation, and zeros in front of a number: ``P 03`` is ``p-3``."""
+    letters = "".join(letter for letter in unicodedata.normalize("NFKC", patient).casefold() if letter.isalnum())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", letters)
 
 
 def shared(parts: Mapping[str, PartName], rows: Iterable[DatasetRow]) -> int:
@@ -130,6 +156,22 @@ def shared(parts: Mapping[str, PartName], rows: Iterable[DatasetRow]) -> int:
     for row in rows:
         found[row.patient or unit_of(row)].add(parts.get(unit_of(row), "none"))
     return sum(len(own) > 1 for own in found.values())
+
+
+def few_with_truth(split: Split, rows: Iterable[DatasetRow], question: Question) -> Iterator[str]:
+    """A sentence for each truth that so few test patients have that figures which need it have no interval."""
+    units: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if split.parts.get(unit_of(row)) == "test":
+            units[truth_of(row, question)].add(unit_of(row))
+    total, who = len(split.patients("test")), "patients" if split.by == "patient" else "units"
+    for truth, own in sorted(units.items()):
+        if len(own) < ENOUGH_FOR_INTERVAL:
+            verb = "has" if len(own) == 1 else "have"
+            yield (
+                f"Only {len(own)} of the {total} test {who} {verb} images of {truth!r}: figures that need them will "
+                "have no interval."
+            )
 
 
 def require_locked(split: Split, rows: Sequence[DatasetRow]) -> None:

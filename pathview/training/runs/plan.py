@@ -33,6 +33,11 @@ EventKind = Literal[
     "disk_full",
     "failed",
     "finished",
+    "fold",
+    "fold_epoch",
+    "fold_done",
+    "folds_done",
+    "folds_left_out",
 ]
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 Number = bool | int | float | str | None
@@ -236,6 +241,11 @@ class Split(Fields):
     def patients(self, part: PartName) -> tuple[str, ...]:
         """Sorted keys of a part."""
         return tuple(sorted(patient for patient, own in self.parts.items() if own == part))
+
+    @property
+    def fold_count(self) -> int:
+        """Folds of the cross-validation; 0: there is none."""
+        return len(set(self.folds.values()))
 
 
 class Finding(Fields):

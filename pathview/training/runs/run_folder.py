@@ -15,6 +15,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ HEALTH = "health.json"
 HISTORY = "history.json"
 EVENTS = "events.jsonl"
 RESULT = "result.json"
+FOLDS = "folds.json"
 PREDICTIONS = "predictions.csv"
 TEST_USES = "test-uses.jsonl"
 WIZARD = "wizard.json"
@@ -39,6 +41,8 @@ ASKED = "asked"
 LOCK = ".lock"
 COLUMNS = tuple(DatasetRow.model_fields)
 _RENAMED = {"masks": "mask"}  # as the csv reader of training/data/dataset.py calls it
+_TOLD = 5
+"""Names of other trainings where one is not found."""
 Record = TypeVar("Record", bound=BaseModel)
 
 
@@ -72,6 +76,11 @@ class RunFolder:
     def refit(self) -> Path:
         """Folder of the state of the second training, on training and validation patients."""
         return self.path / "refit"
+
+    @property
+    def folds(self) -> Path:
+        """Folder of the cross-validation while it is trained: a folder for each fold, with its state or its scores."""
+        return self.path / "folds"
 
     @property
     def made(self) -> Path:
@@ -260,6 +269,24 @@ def named_run(name: str, settings: Settings) -> RunFolder:
     path = Path(name)
     bare = len(path.parts) == 1 and not path.is_absolute() and name not in (".", "..")
     return RunFolder(training_dir(settings) / name if bare and not path.is_dir() else path.absolute())
+
+
+def existing_run(name: str, settings: Settings) -> RunFolder:
+    """The run of a name or path that is there.
+
+    Raises:
+        DataError: there is none; the sentence has names like it, or says how to begin one.
+    """
+    found = named_run(name, settings)
+    if found.has(PLAN):
+        return found
+    names = [run.name for run in runs(settings)]
+    near = get_close_matches(found.name, names, cutoff=0.5) or names[:_TOLD]
+    what = f"those that are here: {', '.join(near)}" if near else "none is here yet"
+    raise DataError(
+        f"There is no training {name}; {what}. The window begins one (Training, New training), and so does "
+        "pathview dataset collect."
+    )
 
 
 def runs(settings: Settings) -> tuple[RunFolder, ...]:

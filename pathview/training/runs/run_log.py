@@ -73,10 +73,10 @@ class RunLog:
         self._run.append(EVENTS, event)
         self._progress(replace(self._last, message=sentence or self._last.message, early=event))
 
-    def end(self, kind: EventKind, sentence: str) -> None:
+    def end(self, kind: EventKind, sentence: str, numbers: dict[str, Number] | None = None) -> None:
         """Write how it ended; on a full disk nothing, since there is another error to tell."""
         with suppress(OutputError):
-            self.tell(kind, sentence, self.epochs_done or None)
+            self.tell(kind, sentence, self.epochs_done or None, numbers)
 
     @property
     def epochs_done(self) -> int:
@@ -125,8 +125,12 @@ class RunLog:
         """Pass a step on, with the time that is left."""
         left = self.seconds_left(step.done / step.total if step.total else 0.0)
         words = f" · {in_words(left)} left" if left is not None else ""
-        self._last = replace(step, message=f"{step.message}{words}")
-        self._progress(self._last)
+        self.show(replace(step, message=f"{step.message}{words}"))
+
+    def show(self, step: Progress) -> None:
+        """Pass a step on as it is."""
+        self._last = step
+        self._progress(step)
 
     def seconds_left(self, share: float) -> float | None:
         """Until all epochs are done, at most; None before the first is over."""

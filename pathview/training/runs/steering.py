@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Literal
 
 from filelock import FileLock, Timeout
@@ -84,13 +84,14 @@ class Steering:
     """Asked before each batch: waits through a pause, and says whether to stop."""
 
     def __init__(self, run: RunFolder, paused: Callable[[bool], None], cancel: CancelToken) -> None:
-        """``paused`` is told when a pause begins (True) and ends (False); ``cancel`` ends one too."""
+        """``paused`` is told when a pause begins (True) and ends (False); ``cancel`` ends one too.
+
+        What was asked before holds; see :func:`go_on`.
+        """
         self._run = run
         self._paused = paused
         self._cancel = cancel
         self._looked = 0.0
-        with suppress(OutputError):
-            run.remove(ASKED)
 
     def __call__(self) -> bool:
         """Whether to stop and keep the best epoch.

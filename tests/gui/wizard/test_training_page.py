@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QMessageBox
 
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.models.training_state import epochs_kept
+from pathview.training.measures.folds import folds_of
 from pathview.training.runs.locked_split import lock_split
-from pathview.training.runs.plan import EventKind, RecipePlan, TrainingEvent
+from pathview.training.runs.plan import EventKind, RecipePlan, SplitPlan, TrainingEvent
 from pathview.training.runs.run_folder import EVENTS, RunFolder
 from pathview.training.runs.steering import ask
 from tests.gui.wizard.conftest import quiet
@@ -72,7 +73,10 @@ def test_that_a_training_is_watched_from_its_first_epoch_to_its_last(qtbot, open
     assert page.pause.isVisible()
     quiet(qtbot, wizard)
     loss = page.curves.loss.drawing
-    assert [line.name for line in loss.lines] == ["training", "validation"]
+    assert [line.name for line in loss.lines] == ["training (cross-entropy)", "validation (cross-entropy)"]
+    figures = page.curves.figures.drawing
+    assert figures.lines[0].name == "training accuracy"  # the first colour, as in the other chart
+    assert all(line.name.startswith("validation ") for line in figures.lines[1:])
     assert [x for x, _ in loss.lines[0].points] == [1, 2, 3]
     best = page.seen.epochs[-1].numbers["best_epoch"]
     assert loss.upright == best
@@ -97,8 +101,12 @@ def test_that_it_pauses_and_stops_with_its_best_epoch(qtbot, open_wizard, long_r
     page.pause.click()
     qtbot.waitUntil(lambda: page.seen.last.kind != "paused", timeout=60_000)
     page.keep_best.click()
+    assert page.state.text().startswith("Stopping after this step")
+    assert not page.pause.isEnabled()
+    assert not page.keep_best.isEnabled()
     quiet(qtbot, wizard)
     assert page.seen.last.kind == "stopped"
+    assert not page.notable.isVisible()  # the sentence stands above already
     assert page.seen.trained
     assert len(page.seen.epochs) < MANY
     assert page.problem() == ""
@@ -131,6 +139,52 @@ def test_that_a_paused_training_waits_when_it_is_opened_again(qtbot, open_wizard
     assert page.begin.text() == "&Go on"
 
 
+@pytest.fixture
+def folds_run(run: RunFolder) -> RunFolder:
+    """With two folds."""
+    plan = run.plan()
+    run.write_plan(plan.model_copy(update={"split": SplitPlan(folds=2)}))
+    lock_split(run)
+    return run
+
+
+def test_that_folds_are_watched_after_the_model_left_out_and_gone_on_with(
+    qtbot, open_wizard, folds_run: RunFolder
+) -> None:
+    wizard = open_wizard(folds_run, "training")
+    page = wizard.page_now
+    assert not page.folds.isVisible()
+    page.begin.click()
+    qtbot.waitUntil(lambda: page.seen.fold is not None, timeout=120_000)
+    assert page.state.text().startswith("Fold 1 of 2: ")
+    assert page.keep_best.text() == "&Stop and leave the folds out"
+    assert page.seen.trained
+    page.keep_best.click()
+    quiet(qtbot, wizard)
+    assert page.seen.last.kind == "folds_left_out"
+    assert "epoch" in page.state.text()
+    assert "the folds that are not trained yet can be gone on with" in page.state.text()
+    assert page.problem() == ""
+    assert [event.epoch for event in page.seen.epochs] == [1, 2, 3]  # those of folds are others
+    page.folds.click()
+    quiet(qtbot, wizard)
+    assert "Across 2 folds" in page.state.text()
+    assert not page.folds.isVisible()
+    assert page.begin.text() == "&Train anew"
+    assert not any("loss" in said for _, said in page.told.texts())
+
+
+def test_that_interrupted_folds_go_on_when_it_is_opened_again(qtbot, open_wizard, folds_run: RunFolder) -> None:
+    wizard = open_wizard(folds_run, "training")
+    wizard.page_now.begin.click()
+    qtbot.waitUntil(lambda: wizard.page_now.seen.fold is not None, timeout=120_000)
+    wizard.end()
+    assert folds_of(folds_run)[0] is None
+    again = open_wizard(folds_run, "training")
+    assert again.page_now.seen.last.kind == "folds_done"
+    assert folds_of(folds_run)[0] is not None
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
@@ -148,6 +202,7 @@ def test_that_what_went_wrong_is_told_plainly(open_wizard, run: RunFolder, kind:
     assert page.notable.text() == sentence
     assert page.notable.isVisible()
     assert page.told.texts()[0][1] == sentence
+    assert page.state.text() != sentence
     assert page.begin.text() == "&Go on"
 
 
