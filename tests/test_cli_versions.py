@@ -9,6 +9,7 @@ from pathview import cli
 from pathview.models.weights import WEIGHTS
 from pathview.settings import Settings
 from pathview.training.publishing.promoting import Promoting
+from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
 
 
@@ -59,6 +60,34 @@ def test_that_versions_are_promoted_by_override_rolled_back_and_told(run, two: S
     _, lines, _ = run("audit", "list")
     told = [line["action"] for line in lines if line["action"].startswith("model_")]
     assert told == ["model_promoted", "model_promoted", "model_rolled_back"]
+
+
+def test_that_the_first_published_model_takes_the_place_of_another_and_gives_it_back(
+    run, bare: Settings, tmp_path: Path
+) -> None:
+    write_numbers_model(bare.data_dir / "models" / "tiny-cnn", 1)
+    recipe = tiny_cnn_recipe(name="ours", default_for=[])
+    Promoting(bare, "Dr A").register(write_numbers_model(tmp_path / "ours", 2, recipe), title="Ward 3")
+
+    def listed() -> list[tuple[str, list[str]]]:
+        return [(line["name"], line["default_for"]) for line in run("models", "list")[1]]
+
+    assert listed() == [("tiny-cnn", ["histology"])]
+    _, lines, _ = run("models", "promote", "ours", "--override", "a trial")
+    assert (lines[0]["title"], lines[0]["default_for"]) == ("Ward 3", ["histology"])
+    assert listed() == [("ours", ["histology"]), ("tiny-cnn", [])]
+    status, lines, _ = run("models", "rollback", "ours", "--why", "it answers where nothing is")
+    assert (status, lines[0]["action"]) == (0, "withdrawn")
+    assert lines[0]["sentence"].endswith("tiny-cnn analyses histology images again: it answers where nothing is.")
+    assert listed() == [("tiny-cnn", ["histology"])]
+    _, lines, _ = run("models", "versions", "ours")
+    assert [(line["title"], line["present"]) for line in lines] == [("Ward 3", False)]
+    assert run("models", "rollback", "ours", "--to", 0)[0] == 1
+    assert run("models", "rollback", "ours", "--to", 1)[0] == 0
+    assert listed() == [("ours", ["histology"]), ("tiny-cnn", [])]
+    _, lines, _ = run("audit", "list")
+    told = [line["action"] for line in lines if line["action"].startswith("model_")]
+    assert told == ["model_promoted", "model_withdrawn", "model_rolled_back"]
 
 
 def test_that_a_model_goes_from_machine_to_machine(

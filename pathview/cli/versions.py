@@ -37,6 +37,7 @@ def models_versions(context: typer.Context, name: Annotated[str, typer.Argument(
         emit({
             "name": name,
             "version": version.number,
+            "title": version.title,
             "present": present is not None and present.number == version.number,
             "silent_beside": running.get(version.number),
             "sha256": version.manifest().sha256,
@@ -95,12 +96,12 @@ def models_promote(
 def models_rollback(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A model.")],
-    to: Annotated[int | None, typer.Option("--to", min=1, help="A version that was present before.")] = None,
+    to: Annotated[int | None, typer.Option("--to", min=0, help="One that was present before; 0: none.")] = None,
     why: Annotated[str, typer.Option("--why", help="For the card.")] = "",
     reader: ReaderOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Let an earlier version analyse images again."""
+    """Let an earlier version analyse images again, or the model that did before the first one."""
     with session(context, store, keep=True, reader=reader) as work:
         event = work.promoting.roll_back(name, to, why)
         emit({"name": name, **_told(event)})
@@ -187,7 +188,7 @@ def _registered(work: Session, run: Path) -> Version:
     progress = StderrProgress()
     prepared = work.engine.run(prepare, run.absolute(), work.settings, progress=progress)
     progress.clear()
-    return work.promoting.register(prepared.folder, prepared.sentence)
+    return work.promoting.register(prepared.folder, prepared.sentence, prepared.title)
 
 
 def _compared(work: Session, version: Version, run: Path, margin: float | None) -> Comparison:
@@ -217,7 +218,7 @@ def _version(name: str, number: int | None, work: Session) -> Version:
 
 
 def _words(version: Version) -> dict[str, Any]:
-    return {"name": version.name, "version": version.number, "card": str(version.folder / CARD)}
+    return {"name": version.name, "version": version.number, "title": version.title, "card": str(version.folder / CARD)}
 
 
 def _told(event: Event) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -32,6 +32,9 @@ from pathview.gui.tile_review import TileReview
 from pathview.jobs import CancelToken, Progress, ProgressSink
 from pathview.results.result import ScoreMap
 from pathview.review.records.case import CaseDetail, ImageRow
+
+if TYPE_CHECKING:  # the catalogue is imported by the first job, after the window is painted
+    from pathview.models.catalogue import Model
 
 log = logging.getLogger(__name__)
 _SAVE_S = 30.0
@@ -199,7 +202,12 @@ class Desk(QObject):
     @Slot()
     def reload_models(self) -> None:
         """Read again which models there are."""
-        self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self.models_ready.emit)
+        self._submit(self._store, lambda *_: self._handle.get().catalogue.models(), self._take_models)
+
+    def _take_models(self, models: tuple[Model, ...]) -> None:
+        usable = {model.name for model in models if model.folder is not None}
+        self.chosen = {kind: name for kind, name in self.chosen.items() if name in usable}  # one may be withdrawn
+        self.models_ready.emit(models)
 
     # a case
 

@@ -47,6 +47,8 @@ class Contents(BaseModel):
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Their public key."""
     created: str
+    title: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f]*$")
+    """Of the training that it came of."""
     app_version: str
     files: dict[str, str]
     """SHA-256 of each."""
@@ -70,7 +72,8 @@ class Archive:
         """Whose it is, in a sentence."""
         one = self.contents
         whose = f"{one.owner!r}" if one.owner else "somebody without a name"
-        return f"Version {one.version} of {one.name}, signed {one.created} by {whose} with the key {self.fingerprint}."
+        which = f"Version {one.version} of {one.name}{f' ({one.title})' if one.title else ''}"
+        return f"{which}, signed {one.created} by {whose} with the key {self.fingerprint}."
 
 
 class UnknownKey(ModelError):
@@ -121,6 +124,7 @@ def export_version(version: Version, target: Path, owner: str, settings: Setting
             owner=owner.strip(),
             key=key.public,
             created=now(),
+            title=" ".join(version.title.split())[:200],
             app_version=__version__,
             files={name: _digest(version.folder / name) for name in names},
         )
@@ -178,9 +182,8 @@ def import_archive(path: Path, settings: Settings, who: str, trusting: str = "")
                     raise _refused(path, "it calls its model by another name than its manifest")
                 if not archive.trusted:
                     trust(archive.contents.key, archive.contents.owner, who, settings)
-                return Registry(settings).register(
-                    folder, who, "imported", f"imported. {archive.words}", archive.contents.key
-                )
+                words, contents = f"imported. {archive.words}", archive.contents
+                return Registry(settings).register(folder, who, "imported", words, contents.key, contents.title)
         except OSError as error:
             raise OutputError(f"{path.name} cannot be unpacked: {error.strerror or 'input/output error'}.") from error
 

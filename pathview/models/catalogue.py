@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pathview.errors import ModelError, RecipeError
 from pathview.images.source import Kind
+from pathview.models.defaults import claims_in
 from pathview.models.recipe import Recipe, load_recipe
 from pathview.models.registry import Registry, Version
 from pathview.models.weights import MANIFEST, Manifest, check_folder, read_manifest
@@ -26,11 +28,26 @@ class Model:
     manifest: Manifest | None
     version: int | None = None
     """Number of the version that is present, where versions are kept."""
+    training: str = ""
+    """Title of the training that this version came of."""
+    default_for: tuple[Kind, ...] = ()
+    """Kinds of image that it analyses where nobody names a model: one model a kind."""
 
     @property
     def name(self) -> str:
         """The recipe's name, which is also the model's."""
         return self.recipe.name
+
+    @property
+    def title(self) -> str:
+        """What lists call it: two trainings of one recipe are told apart."""
+        return f"{self.recipe.title}: {self.training}" if self.training else self.recipe.title
+
+    @property
+    def words(self) -> str:
+        """What sentences call it."""
+        words = f"{self.name}, version {self.version}" if self.version else self.name
+        return f"{words} ({self.training})" if self.training else words
 
     def as_json(self) -> dict[str, Any]:
         """The fields of ``pathview models list``."""
@@ -44,8 +61,9 @@ class Model:
             "trainable_parameters": network.trainable_parameters,
             "weights": self.weights,
             "version": self.version,
+            "training": self.training,
             "sha256": self.manifest.sha256 if self.manifest else None,
-            "default_for": list(self.recipe.default_for) if self.folder else [],
+            "default_for": list(self.default_for),
         }
 
 
@@ -63,10 +81,19 @@ class Found:
 
     models: tuple[Model, ...]
     damaged: tuple[Damaged, ...]
+    ranked: Mapping[Kind, tuple[Model, ...]] = field(default_factory=dict)
+    """Who would analyse a kind of image, the first of them before the others."""
 
     def named(self, name: str) -> Model | None:
         """The model of a name, or None."""
         return next((model for model in self.models if model.name == name), None)
+
+    def default_for(self, kind: Kind, without: str = "") -> Model | None:
+        """The model that analyses a kind of image where nobody names one; None: there is none.
+
+        ``without``: as if there were no model of this name.
+        """
+        return next((model for model in self.ranked.get(kind, ()) if model.name != without), None)
 
 
 class Catalogue:
@@ -106,7 +133,7 @@ class Catalogue:
             except ModelError as error:  # which version is present cannot be told: none is
                 models.pop(name, None)
                 damaged.append(Damaged(name, str(error)))
-        return Found(tuple(sorted(models.values(), key=lambda model: model.name)), tuple(damaged))
+        return _with_defaults(sorted(models.values(), key=lambda model: model.name), damaged, registry)
 
     def model(self, name: str) -> Model:
         """A model by name, or by the path of a model folder.
@@ -141,8 +168,27 @@ class Catalogue:
 
     def default_for(self, kind: Kind) -> Model | None:
         """The model that is offered for a kind of image: one with weights, or None."""
-        usable = [model for model in self.models() if model.folder is not None]
-        return next((model for model in usable if kind in model.recipe.default_for), None)
+        return self.found().default_for(kind)
+
+
+def _with_defaults(models: list[Model], damaged: list[Damaged], registry: Registry) -> Found:
+    """The default of each kind: the newest claim of a promotion whose model is there, else what a recipe says."""
+    claims = claims_in(registry.turns())
+    ranked: dict[Kind, tuple[Model, ...]] = {}
+    for kind in get_args(Kind):
+        usable = {model.name: model for model in models if model.folder is not None and kind in model.recipe.kinds}
+        claiming = [usable[name] for name in reversed(claims.get(kind, ())) if name in usable]
+        ranked[kind] = (*claiming, *(model for model in usable.values() if kind in model.recipe.default_for))
+    first = {kind: ranked[kind][0].name for kind in ranked if ranked[kind]}
+    told = {
+        model.name: replace(model, default_for=tuple(kind for kind, name in first.items() if name == model.name))
+        for model in models
+    }
+    return Found(
+        tuple(told.values()),
+        tuple(damaged),
+        {kind: tuple(told[model.name] for model in ranked[kind]) for kind in ranked},
+    )
 
 
 def read_model(folder: Path, weights: WeightsSource) -> Model:
@@ -160,7 +206,7 @@ def read_version(version: Version) -> Model:
     manifest = version.manifest()
     origin = version.registered.origin
     weights: WeightsSource = "imported" if origin == "imported" else "bundled" if origin == "bundled" else "trained"
-    return Model(manifest.recipe, version.folder, weights, manifest, version.number)
+    return Model(manifest.recipe, version.folder, weights, manifest, version.number, version.title)
 
 
 def verify_model(model: Model) -> str | None:

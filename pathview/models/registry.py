@@ -2,7 +2,8 @@
 
 A version is a folder that is never changed again but for its card. What was done with it stands in a history that only
 grows; its last promotion or rollback says which version is present, so that a change of models is one line on the disk:
-it is there or it is not.
+it is there or it is not. The same line says which kinds of image the model analyses from then on where nobody names
+a model, see :mod:`pathview.models.defaults`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field
 
 from pathview.errors import ModelError, OutputError
+from pathview.images.source import Kind
 from pathview.models.journal import Journal
 from pathview.models.weights import CARD, MANIFEST, SEEN, WEIGHTS, Manifest, check_folder, read_manifest
 from pathview.settings import Settings
 
-Action = Literal["registered", "promoted", "rolled_back", "silent", "silent_ended"]
+Action = Literal["registered", "promoted", "rolled_back", "withdrawn", "silent", "silent_ended"]
 Origin = Literal["trained", "imported", "bundled", "found"]
 """``found``: it lay among the user's models before versions were kept."""
 HISTORY = "history.jsonl"
@@ -34,6 +37,9 @@ REFERENCE = "reference.json"
 REQUIRED, OPTIONAL = (MANIFEST, WEIGHTS), (SEEN, REFERENCE)
 """Files of a version that are never changed; the card gets a line for each thing that is done with it."""
 CHOOSING: frozenset[Action] = frozenset({"promoted", "rolled_back"})
+CHANGING: frozenset[Action] = CHOOSING | {"withdrawn"}
+"""What changes which version is present."""
+_TURNS = ".turns.lock"
 
 
 class Event(BaseModel):
@@ -62,6 +68,13 @@ class Event(BaseModel):
     """Public key of whoever signed: an override, or an archive."""
     signature: str = ""
     """Of an override, over :func:`pathview.training.publishing.promoting.signed_words`."""
+    title: str = ""
+    """Of the training that a registered version came of."""
+    default_for: tuple[Kind, ...] = ()
+    """Kinds of image that its model analyses from now on where nobody names one, see
+    :func:`pathview.models.defaults.claims_in`."""
+    turn: int = Field(0, ge=0)
+    """Of all changes of present versions in an installation the how manieth; 0: before these were counted."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,12 @@ class Version:
     @property
     def words(self) -> str:
         """What sentences call it."""
-        return f"version {self.number} of {self.name}"
+        return f"version {self.number} of {self.name}{f' ({self.title})' if self.title else ''}"
+
+    @property
+    def title(self) -> str:
+        """Of the training that it came of, which tells it from others of the same recipe; may be empty."""
+        return self.registered.title
 
     def manifest(self) -> Manifest:
         """Its manifest, if it is the one that was registered.
@@ -141,19 +159,46 @@ class Registry:
         return known[number]
 
     def present(self, name: str) -> Version | None:
-        """The version that analyses images; None where none was promoted.
+        """The version that analyses images; None where none was promoted, or it was withdrawn.
 
         Raises:
             ModelError: the history is damaged or was changed.
         """
-        chosen = [event.version for event in self.events(name) if event.action in CHOOSING]
-        return self.version(name, chosen[-1]) if chosen else None
+        chosen = self.chosen(name)
+        return self.version(name, chosen[-1]) if chosen and chosen[-1] else None
 
-    def before(self, name: str) -> Version | None:
-        """The version that was present before the present one, to roll back to; None where there was none."""
-        chosen = [event.version for event in self.events(name) if event.action in CHOOSING]
-        others = [number for number in chosen if number != chosen[-1]]
-        return self.version(name, others[-1]) if others else None
+    def chosen(self, name: str) -> tuple[int, ...]:
+        """The versions that were present, the present one last; 0: none, so that there was no model of the name.
+
+        A model that was there before versions were kept begins with its own version; any other with 0.
+
+        Raises:
+            ModelError: the history is damaged or was changed.
+        """
+        events = self.events(name)
+        numbers = [0 if event.action == "withdrawn" else event.version for event in events if event.action in CHANGING]
+        origins = {event.version: event.origin for event in events if event.action == "registered"}
+        was_there = bool(numbers) and origins.get(numbers[0]) in ("bundled", "found")
+        return tuple(numbers if was_there or not numbers else [0, *numbers])
+
+    def before(self, name: str) -> int | None:
+        """What going back leads to: an earlier version, or 0, no model of the name; None: there is no way back.
+
+        Raises:
+            ModelError: the history is damaged or was changed.
+        """
+        chosen = self.chosen(name)
+        return next((number for number in reversed(chosen) if number != chosen[-1]), None)
+
+    def turns(self) -> tuple[tuple[str, Event], ...]:
+        """All that changed which version of a model is present, the oldest first; damaged histories say nothing."""
+        found: list[tuple[str, Event]] = []
+        for name in self.names():
+            try:
+                found += [(name, event) for event in self.events(name) if event.action in CHANGING]
+            except ModelError:
+                continue
+        return tuple(sorted(found, key=lambda one: one[1].turn))
 
     def silent(self, beside: str) -> tuple[Version, ...]:
         """The versions that run silently on the images of a model.
@@ -167,7 +212,9 @@ class Registry:
             found += [self.version(name, number) for number, model in running.items() if model == beside]
         return tuple(found)
 
-    def register(self, folder: Path, who: str, origin: Origin, sentence: str = "", key: str = "") -> Version:
+    def register(
+        self, folder: Path, who: str, origin: Origin, sentence: str = "", key: str = "", title: str = ""
+    ) -> Version:
         """Take a model's files in as a new version; one that is there already stays the version that it is.
 
         Args:
@@ -176,6 +223,7 @@ class Registry:
             origin: where it is from.
             sentence: for its card.
             key: public key of who signed its archive.
+            title: of the training that it came of.
 
         Raises:
             ModelError: the model is damaged.
@@ -192,7 +240,7 @@ class Registry:
             files = self._copy(folder, self._folder(name, number))
             event = Event(
                 action="registered", version=number, who=who, at=now(), sentence=sentence, origin=origin, files=files,
-                key=key,
+                key=key, title=title,
             )  # fmt: skip
             self._journal(name).append(lambda _: event)
         found = self.version(name, number)
@@ -209,9 +257,23 @@ class Registry:
         version = self.version(name, event.version)
         if event.action in CHOOSING:
             version.check()
-        kept = self._journal(name).append(lambda _: event)
+        with self._next_turn(event) as numbered:
+            kept = self._journal(name).append(lambda _: numbered)
         self._print(version)
         return kept
+
+    @contextmanager
+    def _next_turn(self, event: Event) -> Iterator[Event]:
+        """An event with its turn, if it changes what is present; nobody else takes one meanwhile."""
+        if event.action not in CHANGING:
+            yield event
+            return
+        try:
+            with FileLock(self._base / _TURNS, is_singleton=True):
+                last = max((known.turn for _, known in self.turns()), default=0)
+                yield event.model_copy(update={"turn": last + 1})
+        except OSError as error:
+            raise OutputError(f"What is present cannot be written to {self._base.name}.") from error
 
     def _print(self, version: Version) -> None:
         path = version.folder / CARD

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
+from pathview.models.weights import read_manifest, write_manifest
 from pathview.results.mask import measure
 from pathview.review.reading.worklist_query import WorklistQuery
 from pathview.settings import Settings
+from pathview.training.publishing.promoting import Promoting
+from pathview.training.runs.plan import Override
 from tests.gui.conftest import idle, result_of
 from tests.makers import breast_pixels, tiny_cascade_recipe, write_dicom, write_random_model
 
@@ -162,6 +165,40 @@ def test_that_cancel_keeps_what_was_finished(qtbot, opened) -> None:
     idle(qtbot, opened)
     assert 1 <= len(finished) < 40
     assert opened.desk._handle.get().cases.case(finished[0]).images[0].result is not None
+
+
+def test_that_a_model_that_was_promoted_is_the_default_until_it_is_withdrawn(
+    qtbot, make_window, mammogram: Path, tiny_models: Settings, tiny_unet: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_unet, tmp_path / "other"))
+    manifest = read_manifest(folder)
+    recipe = manifest.recipe.model_copy(update={"name": "other-unet", "title": "Another U-Net", "default_for": ()})
+    write_manifest(folder, manifest.model_copy(update={"recipe": recipe}))
+    promoting = Promoting(tiny_models, "Dr A")
+    version = promoting.register(folder, title="Ward 3")
+    window = make_window()
+    window.open_paths([mammogram])
+    idle(qtbot, window)
+    choice = window.ai.choice
+
+    def offered() -> list[str]:
+        window.desk.reload_models()
+        idle(qtbot, window)
+        return [choice.itemText(index) for index in range(choice.count())]
+
+    assert offered() == ["Tiny U-Net (default)"]
+    promoting.promote(version, None, Override(who="Dr A", why="so"))
+    assert offered() == ["Another U-Net: Ward 3 (default)", "Tiny U-Net"]
+    window.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, window)
+    assert result_of(window).recipe == "other-unet"
+    window.desk.choose_model("mammogram", "other-unet")
+    promoting.roll_back("other-unet")
+    assert offered() == ["Tiny U-Net (default)"]
+    assert window.desk.chosen == {}  # it is there no longer
+    window.actions_by_id["analyse_case"].trigger()
+    idle(qtbot, window)
+    assert result_of(window).recipe == "tiny-unet"
 
 
 def test_that_a_case_is_analysed_with_the_model_that_is_chosen(

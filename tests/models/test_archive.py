@@ -52,6 +52,27 @@ def no_version(there: Settings) -> bool:
     return Registry(there).names() == () and not list(there.data_dir.rglob("*.safetensors"))
 
 
+def test_that_the_title_of_its_training_comes_along(here: Settings, there: Settings, tmp_path: Path) -> None:
+    folder = write_numbers_model(tmp_path / "titled")
+    version = Registry(here).register(folder, "Dr A", "trained", title="Second reader, 2026")
+    archive = export_version(version, tmp_path / "titled.pathview-model", "Here", here)
+    assert archive.words.startswith("Version 1 of tiny-cnn (Second reader, 2026), signed")
+    found = import_archive(tmp_path / "titled.pathview-model", there, "Dr B", archive.fingerprint)
+    assert found.words == "version 1 of tiny-cnn (Second reader, 2026)"
+
+
+def test_that_an_archive_of_before_there_were_titles_is_read(file: Path, here: Settings) -> None:
+    def without(entries):
+        found = dict(entries)
+        listed = json.loads(found["contents.json"])
+        del listed["title"]
+        found["contents.json"] = json.dumps(listed).encode()
+        found["contents.sig"] = MachineKey(here).sign(found["contents.json"]).encode()
+        return found.items()
+
+    assert read_archive(rewritten(file, without), here).contents.title == ""
+
+
 def test_that_a_model_comes_over_to_the_byte_after_its_key_was_trusted(
     file: Path, here: Settings, there: Settings
 ) -> None:

@@ -11,6 +11,7 @@ from pathview.models.catalogue import Catalogue
 from pathview.models.registry import HISTORY, Event, Registry, now
 from pathview.models.weights import CARD, MANIFEST, SEEN, WEIGHTS
 from pathview.settings import Settings
+from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
 
 
@@ -48,12 +49,51 @@ def test_that_going_back_brings_the_exact_bytes(bare: Settings, tmp_path: Path) 
         registry.register(write_numbers_model(tmp_path / str(number), number), "Dr A", "trained")
         registry.record("tiny-cnn", an_event("promoted", number))
     assert content(registry.present("tiny-cnn").folder) != before
-    assert registry.before("tiny-cnn").number == 1
+    assert registry.before("tiny-cnn") == 1
     registry.record("tiny-cnn", an_event("rolled_back", 1))
     present = Catalogue(bare).model("tiny-cnn")
     assert content(present.folder) == before
     assert present.version == 1
-    assert registry.before("tiny-cnn").number == 2
+    assert registry.before("tiny-cnn") == 2
+
+
+def test_that_a_withdrawn_version_is_present_no_longer_and_can_come_back(bare: Settings, tmp_path: Path) -> None:
+    registry = Registry(bare)
+    version = registry.register(write_numbers_model(tmp_path / "one"), "Dr A", "trained")
+    assert registry.before("tiny-cnn") is None
+    registry.record("tiny-cnn", an_event("promoted", 1))
+    assert registry.before("tiny-cnn") == 0
+    (version.folder / WEIGHTS).write_bytes(b"damaged since")
+    registry.record("tiny-cnn", an_event("withdrawn", 1))
+    assert registry.present("tiny-cnn") is None
+    assert Catalogue(bare).models() == ()
+    assert registry.chosen("tiny-cnn") == (0, 1, 0)
+    assert registry.before("tiny-cnn") == 1
+
+
+def test_that_there_is_no_way_back_behind_what_was_there_before_versions(bare: Settings, tmp_path: Path) -> None:
+    registry = Registry(bare)
+    registry.register(write_numbers_model(tmp_path / "one"), "Dr A", "bundled")
+    registry.record("tiny-cnn", an_event("promoted", 1))
+    assert registry.chosen("tiny-cnn") == (1,)
+    assert registry.before("tiny-cnn") is None
+
+
+def test_that_changes_of_all_models_have_one_order(bare: Settings, tmp_path: Path) -> None:
+    registry = Registry(bare)
+    for name in ("b-net", "a-net"):
+        folder = write_numbers_model(tmp_path / name, recipe=tiny_cnn_recipe(name=name))
+        registry.register(folder, "Dr A", "trained", title=f"On {name}")
+        registry.record(name, an_event("promoted", 1, default_for=("histology",)))
+    registry.record("b-net", an_event("silent", 1, beside="a-net"))
+    assert [(name, event.turn) for name, event in registry.turns()] == [("b-net", 1), ("a-net", 2)]
+    assert {model.name: model.default_for for model in Catalogue(bare).models()} == {
+        "a-net": ("histology",), "b-net": ()}  # fmt: skip
+    path = bare.versions_dir / "a-net" / HISTORY
+    path.write_text(path.read_text().replace("Dr A", "Dr B"))
+    default = Catalogue(bare).default_for("histology")
+    assert default is not None
+    assert default.words == "b-net, version 1 (On b-net)"  # what a changed history claims does not count
 
 
 def test_that_the_same_model_twice_is_one_version(bare: Settings, tmp_path: Path) -> None:

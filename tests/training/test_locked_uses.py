@@ -22,7 +22,7 @@ def test_that_each_use_is_counted_and_says_who_and_what_for(tmp_path: Path) -> N
     first, second = uses_of_test(run)
     assert (first.who, first.purpose, first.model, first.number) == ("ada", "result", ONE, 1)
     assert (second.who, second.purpose, second.number) == ("bea", "threshold", 2)
-    assert "2 times, with 2 models" in told((first, second))
+    assert "twice, with 2 models" in told((first, second))
 
 
 @pytest.mark.parametrize("taken", [0, 1])

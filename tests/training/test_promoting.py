@@ -100,7 +100,7 @@ def test_that_the_first_model_has_the_best_plain_baseline_to_beat(
 ) -> None:
     version = registered(promoting, tmp_path, 1)
     found = compared(promoting, version, run, {1: 0.0}, monkeypatch)
-    assert found.against == "the plain baseline mean std rgb"  # which sees red
+    assert found.against == "the plain baseline colour alone"  # which sees red
     assert found.decides.present > 0.95
     with pytest.raises(ModelError, match=r"Version 1 of tiny-cnn is not promoted\. Against the plain baseline"):
         promoting.promote(version, found)
@@ -134,7 +134,7 @@ def test_that_a_comparison_counts_as_a_look_at_the_test_patients(
     assert [(use.who, use.purpose, use.model) for use in uses_of_test(run)] == [
         ("Dr A", "comparison", found.new_sha256)
     ] * 2
-    assert any("looked at 2 times" in notice for notice in found.notices)
+    assert any("looked at twice" in notice for notice in found.notices)
     assert found.split_sha256 == run.split().test_sha256
 
 
@@ -150,7 +150,7 @@ def test_that_patients_whom_one_of_the_models_was_trained_on_are_left_out(
     version = registered(promoting, tmp_path, 2)
     found = compared(promoting, version, run, {1: 0.5, 2: 1.0}, monkeypatch)
     assert found.decides.patients == len(run.split().patients("test")) - 1
-    assert found.notices[0].startswith("1 test patients are left out")
+    assert found.notices[0].startswith("1 test patient is left out")
     (folder / SEEN).write_text(json.dumps({"train": [], "validation": [], "test": []}))
 
 
@@ -253,9 +253,9 @@ def test_that_there_is_no_way_back_to_what_was_never_present(promoting: Promotin
     one, two = (registered(promoting, tmp_path, seed) for seed in (1, 2))
     with pytest.raises(ModelError, match="no earlier version"):
         promoting.roll_back("tiny-cnn")
-    promoting.promote(one, None, Override(who="Dr A", why="so"))
     with pytest.raises(ModelError, match="no earlier version"):
-        promoting.roll_back("tiny-cnn")
+        promoting.roll_back("tiny-cnn", 0)
+    promoting.promote(one, None, Override(who="Dr A", why="so"))
     with pytest.raises(ModelError, match="was never present; promote it"):
         promoting.roll_back("tiny-cnn", two.number)
     with pytest.raises(ModelError, match="is present already"):

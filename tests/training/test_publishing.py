@@ -8,22 +8,24 @@ import pytest
 from pathview.errors import DataError
 from pathview.jobs import never, no_progress
 from pathview.models.registry import REFERENCE
-from pathview.models.weights import CARD, read_manifest
+from pathview.models.weights import CARD, Manifest, read_manifest
 from pathview.settings import Settings
 from pathview.training.judging.challenge import CHALLENGES, Challenge, Challenges
 from pathview.training.judging.result import Result
-from pathview.training.measures.calibration import Estimate
+from pathview.training.measures.evaluate import Reached
 from pathview.training.measures.figures import Prediction
+from pathview.training.measures.folds import folds_of
+from pathview.training.measures.publish import card_text
 from pathview.training.publishing import reference
 from pathview.training.publishing.promoting import Promoting
 from pathview.training.publishing.publishing import how_it_came, prepare
 from pathview.training.publishing.reference import read_reference
 from pathview.training.runs.locked_uses import log_use
 from pathview.training.runs.plan import Override
-from pathview.training.runs.run_folder import RESULT, RunFolder
+from pathview.training.runs.run_folder import FOLDS, RESULT, RunFolder
 from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
-from tests.training.runs import CLASSES, reddish_run
+from tests.training.runs import CLASSES, reddish_run, write_folds
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def with_model(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
         for row in run.rows()
         if split.parts[row.patient] != "train"
     )
-    monkeypatch.setattr(reference, "read_predictions", lambda _: said)
+    monkeypatch.setattr(reference, "predictions_at", lambda *_: said)
     return run
 
 
@@ -83,7 +85,37 @@ def test_that_a_finished_run_becomes_a_version_with_its_story_and_its_numbers(
     assert version.registered.files[REFERENCE] == hashlib.sha256(text.encode()).hexdigest()
 
 
-def measured(run: RunFolder, sha256: str) -> None:
+def test_that_the_card_has_the_title_and_rounds_once(
+    run: RunFolder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    run.write_plan(run.plan().model_copy(update={"title": "Ward 3,  second try"}))
+    measured(run, read_manifest(run.model).sha256, auc=0.10046)
+    prepared = prepare(run.path, settings, no_progress, never())
+    assert prepared.title == "Ward 3, second try"
+    version = Promoting(settings, "Dr A").register(prepared.folder, prepared.sentence, prepared.title)
+    assert version.words == "version 1 of tiny-cnn (Ward 3, second try)"
+    card = (run.model / CARD).read_text()
+    assert card.startswith("# Ward 3, second try: Tiny CNN (tiny-cnn)\n")
+    assert "| auc | 0.100 |" in card  # 0.101 if it is rounded twice
+    assert "| Recipe | tiny-cnn |\n|---|---|\n" in card
+    assert "| Score | the probability of the last class |" in card
+
+
+def test_that_a_model_that_needs_no_epochs_names_none() -> None:
+    metrics = {"n_images": 1, "n_patients": 1, "metrics": {}, "baselines": {}, "intervals": {}}
+    facts = {"recipe": tiny_cnn_recipe(), "data": "ours", "seed": 3, "metrics": metrics}
+    facts |= {"version": "0", "created": "2026-01-01T00:00:00+00:00", "sha256": "0" * 64}
+    counts = {"train": (1, 1), "test": (2, 1)}
+    cards = [card_text(Manifest(**facts, epochs=many), counts, "") for many in (0, 1, 2)]
+    assert "| Trained on | ours, seed 3 |" in cards[0]
+    assert "| Trained on | ours, seed 3, 1 epoch |" in cards[1]
+    assert "| Trained on | ours, seed 3, 2 epochs |" in cards[2]
+    assert "train: 1 patient, 1 image; test: 1 patient, 2 images" in cards[0]
+    assert "1 image of 1 patient." in cards[0]
+
+
+def measured(run: RunFolder, sha256: str, auc: float = 0.75) -> None:
     """A result of the run's model."""
     found = Result(
         model="tiny-cnn",
@@ -94,7 +126,7 @@ def measured(run: RunFolder, sha256: str) -> None:
         threshold=0.5,
         images=8,
         patients=4,
-        metrics={"auc": Estimate(value=0.75, low=0.5, high=0.9)},
+        metrics={"auc": Reached(value=auc, low=0.5, high=0.9)},
         baselines=(),
         base=None,
         confusion=((2, 1), (1, 4)),
@@ -130,3 +162,19 @@ def test_that_challenges_of_an_earlier_training_do_not_count(run: RunFolder, mon
 def test_that_a_run_without_a_model_is_told(run: RunFolder, settings: Settings) -> None:
     with pytest.raises(DataError, match="The training try has no finished model yet"):
         prepare(run.path, settings, no_progress, never())
+
+
+def test_that_the_card_has_what_the_cross_validation_came_to(
+    run: RunFolder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    measured(run, read_manifest(run.model).sha256)
+    write_folds(run)
+    found, _ = folds_of(run)
+    assert found is not None
+    prepare(run.path, settings, no_progress, never())
+    card = (run.model / CARD).read_text()
+    assert f"**Cross-validation.** {found.sentence} {found.about}" in card
+    run.write(FOLDS, found.model_copy(update={"way": found.way.model_copy(update={"seed": 9})}))
+    prepare(run.path, settings, no_progress, never())
+    assert "Cross-validation" not in (run.model / CARD).read_text()

@@ -44,15 +44,15 @@ class ModelChoice(QComboBox):
     def _fill(self) -> None:
         self.clear()
         fitting = [model for model in self._models if self._kind in model.recipe.kinds]
-        default = next((m for m in fitting if m.folder and self._kind in m.recipe.default_for), None)
-        self.addItem(f"{default.recipe.title} (default)" if default else "Default", "")
+        default = next((m for m in fitting if self._kind in m.default_for), None)
+        self.addItem(f"{default.title} (default)" if default else "Default", "")
         for model in fitting:
             if model is not default:
                 self._add(model)
         self.setEnabled(len(fitting) > 0)
 
     def _add(self, model: Model) -> None:
-        words = model.recipe.title if model.folder else f"{model.recipe.title}: not trained yet"
+        words = model.title if model.folder else f"{model.recipe.title}: not trained yet"
         self.addItem(words, model.name)
         index = self.count() - 1
         how = "" if model.folder else f" Train it: pathview train --recipe {model.name}."

@@ -62,7 +62,7 @@ class BasePage(QWizardPage):
         self.said.setWordWrap(True)
         self.said.setObjectName("dim")
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.progress = ProgressLine("&Stop")
+        self.progress = ProgressLine("Sto&p")
         self.progress.cancelled.connect(self.stop)
         self._lay_out()
         self._slow = QTimer(self)
@@ -130,6 +130,16 @@ class BasePage(QWizardPage):
     def left(self, result: Any) -> None:
         """That work came to this."""
 
+    @property
+    def doubt(self) -> str:
+        """What was found on this page against the model, in a sentence; empty: nothing."""
+        return self.run.doubts.get(self.name, "")
+
+    @property
+    def mark(self) -> str:
+        """Beside the page in the list of steps once it is done."""
+        return "\N{WARNING SIGN}" if self.doubt else "✓"
+
     # going on
 
     def shown(self) -> None:
@@ -137,7 +147,8 @@ class BasePage(QWizardPage):
         self._left = self._tried = False
         self._error = ""
         self._show()
-        self.wizard().button(QWizard.WizardButton.NextButton).setFocus()
+        onward = QWizard.WizardButton.FinishButton if self.isFinalPage() else QWizard.WizardButton.NextButton
+        self.wizard().button(onward).setFocus()
         self.enter()
         self.tell()
 

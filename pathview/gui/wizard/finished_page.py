@@ -56,6 +56,7 @@ class FinishedPage(BasePage):
     def take(self, finished: Finished) -> None:
         """Show what was read."""
         self.finished, self._read = finished, True
+        self.run.doubt("challenge", finished.doubt)
         lacking = self.wants()
         self.empty.setText(lacking)
         self._stack.setCurrentIndex(0 if lacking else 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMessageBox, QWidget, QWizard
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMessageBox, QPushButton, QWidget, QWizard
 
 from pathview.gui.theme import Theme
 from pathview.gui.wizard.base_page import BasePage
@@ -92,6 +92,7 @@ class TrainingWizard(QWizard):
         self.currentIdChanged.connect(self._on_page)
         self.run.failed.connect(self._fail)
         self.run.changed.connect(self._show_title)
+        self.run.doubts_changed.connect(self._mark_steps)
         self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         self._jumping = True  # the first page is only passed
         self.restart()
@@ -103,7 +104,10 @@ class TrainingWizard(QWizard):
         self.setButtonText(_BUTTON.NextButton, "&Next")
         self.setButtonText(_BUTTON.FinishButton, "&Finish")
         self.setButtonText(_BUTTON.CancelButton, "&Close")
-        self.button(_BUTTON.CancelButton).setToolTip("Everything is kept: Training > Continue a training...")
+        close = self.button(_BUTTON.CancelButton)
+        close.setToolTip("Everything is kept: Training > Continue a training...")
+        assert isinstance(close, QPushButton)
+        close.setAutoDefault(False)  # Enter goes on, even where the focus came here from a button that was used up
         layout: Sequence[QWizard.WizardButton] = (
             _BUTTON.CancelButton, _BUTTON.Stretch, _BUTTON.BackButton, _BUTTON.NextButton, _BUTTON.FinishButton,
         )  # fmt: skip
@@ -166,13 +170,21 @@ class TrainingWizard(QWizard):
         self._page = page
         self.run.go(page.name)
         for row in range(self.steps.count()):
-            item, step = self.steps.item(row), self.pages[row].step
-            item.setText(f"{row + 1}.  {step}{'  ✓' if row < number else ''}")
+            item = self.steps.item(row)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             if row > number:
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
         self.steps.setCurrentRow(number)
+        self._mark_steps()
         page.shown()
+
+    @Slot()
+    def _mark_steps(self) -> None:
+        """Say which steps are done, and which of them found something against the model."""
+        for row, page in enumerate(self.pages):
+            mark = f"  {page.mark}" if row < self.currentId() else ""
+            self.steps.item(row).setText(f"{row + 1}.  {page.step}{mark}")
+            self.steps.item(row).setToolTip(page.doubt if mark else "")
 
     @Slot(QListWidgetItem)
     def _on_step(self, item: QListWidgetItem) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFileDialog, QSplitter, QTextBrowser
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QScrollArea, QSplitter, QTextBrowser, QWidget
 
 from pathview.gui.theme import Theme
 from pathview.gui.wizard.finished import Finished
@@ -54,8 +55,18 @@ class PublishPage(FinishedPage):
         self.card = QTextBrowser()
         self.card.setAccessibleName("Model card")
         self.card.setOpenLinks(False)
+        self.deeds = QScrollArea()
+        self.deeds.setObjectName("page")
+        self.deeds.setWidgetResizable(True)
+        self.deeds.setFrameShape(QFrame.Shape.NoFrame)
+        self.deeds.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        held = column(self.block, last=self.versions, margins=2)
+        held.setObjectName("page")
+        self.deeds.setWidget(held)
+        self._from: tuple[QWidget | None, QWidget | None] = (None, None)
+        """Where the keys were when something was asked for, and where they went when its button was switched off."""
         parts = QSplitter(Qt.Orientation.Horizontal)
-        parts.addWidget(column(self.block, last=self.versions, margins=2))
+        parts.addWidget(self.deeds)
         parts.addWidget(self.card)
         parts.setSizes([560, 400])
         parts.setChildrenCollapsible(False)
@@ -81,8 +92,9 @@ class PublishPage(FinishedPage):
 
     def _take_standing(self, standing: Standing) -> None:
         self.standing = standing
-        self.card.setMarkdown(standing.card or "*The card is written when the model is kept as a version.*")
+        self.card.setMarkdown(shown_card(standing.card) or "*The card is written when it is kept as a version.*")
         self._show_blocks()
+        self._stay()
 
     def _show_blocks(self) -> None:
         if self.standing is not None:
@@ -97,9 +109,6 @@ class PublishPage(FinishedPage):
 
     # what somebody does
 
-    def _changed(self, _: Any) -> None:
-        self.run.models_changed.emit()
-
     def do(self, deed: Deed, said: str = "", done: Callable[[Any], None] | None = None) -> None:
         """Do something with the model, and read again how it stands."""
 
@@ -107,12 +116,33 @@ class PublishPage(FinishedPage):
             return deed(self.run.handle.get(), progress, cancel)
 
         def finish(result: Any) -> None:
-            self.block.say("")
+            self.versions.say("")
             if done is not None:
                 done(result)
             self.reread()
 
+        before = QApplication.focusWidget()
         self.start(work, finish, said)
+        self._from = before, QApplication.focusWidget()
+
+    def _stay(self) -> None:
+        """Bring the keys back to where the reader was, unless they went elsewhere; else to what was done there."""
+        (was, went), self._from = self._from, (None, None)
+        if was is None or QApplication.focusWidget() not in (None, was, went):
+            return
+        if not (was.isEnabled() and was.isVisible()):
+            done: dict[QWidget, QWidget] = {
+                self.block.register: self.block.version,
+                self.versions.back: self.versions.about,
+            }
+            was = done.get(was, self.block.about_publish)
+        was.setFocus()
+        self._see(was)
+
+    def fail(self, words: str) -> None:
+        """The keys stay, too."""
+        super().fail(words)
+        self._stay()
 
     @property
     def _version(self) -> Version:
@@ -133,7 +163,11 @@ class PublishPage(FinishedPage):
         from pathview.training.runs.plan import Override
 
         override = Override(who=who, why=why) if why else None
-        self.do(publishing(self.run.made, self._version, override), "publishing", self._changed)
+        self.do(publishing(self.run.made, self._version, override), "publishing", self._published)
+
+    def _published(self, _: Any) -> None:
+        self.block.forget_signature()
+        self.run.models_changed.emit()
 
     @Slot(bool)
     def _silence(self, end: bool) -> None:
@@ -142,13 +176,16 @@ class PublishPage(FinishedPage):
     @Slot(str)
     def _roll_back(self, why: str) -> None:
         assert self.standing is not None
-        self.do(rolling_back(self.standing.name, why), "", self._changed)
+        self.do(rolling_back(self.standing.name, why), "", self._rolled_back)
+
+    def _rolled_back(self, _: Any) -> None:
+        self.versions.why.clear()
+        self.run.models_changed.emit()
 
     @Slot()
     def _ask_export(self) -> None:
         version = self._version
-        name = f"{version.name}-{version.number}.pathview-model"
-        path, _ = QFileDialog.getSaveFileName(self, "Write the model as one file", name, _FILES)
+        path, _ = QFileDialog.getSaveFileName(self, "Write the model as one file", file_name(version), _FILES)
         if path:
             self.export(Path(path))
 
@@ -156,12 +193,20 @@ class PublishPage(FinishedPage):
         """Write the version as one signed file."""
 
         def done(archive: Archive) -> None:
-            self.block.say(
-                f"Written to {target.name}. Whoever imports it is asked to trust the key {archive.fingerprint}: tell "
-                "them these digits by another way."
+            self._say(
+                f"Whoever imports the file is asked to trust the key {archive.fingerprint}: tell them these digits by "
+                "another way. Written to:",
+                str(target.absolute()),
             )
 
         self.do(exporting(self._version, target), "writing the file", done)
+
+    def _say(self, words: str, written: str = "") -> None:
+        self.versions.say(words, written)
+        self._see(self.versions.written if written else self.versions.said)
+
+    def _see(self, part: QWidget) -> None:
+        QTimer.singleShot(0, self, lambda: self.deeds.ensureWidgetVisible(part))  # once it is laid out
 
     @Slot()
     def _ask_import(self) -> None:
@@ -174,7 +219,7 @@ class PublishPage(FinishedPage):
         from pathview.models.archive import UnknownKey
 
         def done(version: Version) -> None:
-            self.block.say(f"It is {version.words}, and not used before it is published.")
+            self._say(f"It is {version.words}, and not used before it is published.")
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Any:
             try:
@@ -199,3 +244,15 @@ class PublishPage(FinishedPage):
     def closing_words(self) -> str:
         """Nothing is half done."""
         return "Something still runs. If the wizard is closed it is stopped, and the present model stays."
+
+
+def shown_card(card: str) -> str:
+    """A card as the narrow column of the page shows it: small headings, and no table that begins with empty cells."""
+    first = r"^\| \| \|\n(\|---\|---\|)\n(\|.*\|)$"
+    return re.sub(r"^#+ ", "#### ", re.sub(first, r"\2\n\1", card, flags=re.MULTILINE), flags=re.MULTILINE)
+
+
+def file_name(version: Version) -> str:
+    """What the file of a version is called unless somebody names it otherwise."""
+    title = re.sub(r"[^\w]+", "-", version.title.lower()).strip("-")[:60]
+    return f"{version.name}-{version.number}{f'-{title}' if title else ''}.pathview-model"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
+    QHeaderView,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -19,12 +22,15 @@ from pathview.gui.panels.decimal_box import DecimalBox
 from pathview.gui.wizard.base_page import strong
 from pathview.gui.wizard.finished import Finished
 from pathview.gui.wizard.parts import Table, row, wrapped
-from pathview.gui.wizard.standing import Standing
+from pathview.gui.wizard.standing import Standing, VersionLine
 
 _MARGIN = 0.02
+_TITLE = 2
+"""Column of the versions that takes what room is left."""
 _NOT_KEPT = "Not kept as a version yet. A version is never changed again, and is not used before it is published."
 _NOT_COMPARED = "Not compared yet. Both models are measured on the same locked patients; the look is counted."
 _REFUSED = "So it is not published, unless somebody signs for it."
+_UNCHALLENGED = "It was not challenged."
 _SILENT = "In silent mode it sees every image that the present model sees; what it says is kept and shown nowhere."
 
 
@@ -57,7 +63,11 @@ class PublishBlock(QWidget):
         self.margin.setValue(_MARGIN)
         self.margin.setAccessibleName("By how much it may be worse")
         self.margin.setEnabled(False)
-        self.publish = QPushButton("&Publish")
+        self.about_publish = wrapped()
+        """What it analyses once it is published, or now."""
+        self.challenged = wrapped("", "problem")
+        """What the challenges say against it."""
+        self.publish = QPushButton("Publis&h")
         self.override = QCheckBox("Publish it whatever the comparison says, and &sign for it")
         self.who = QLineEdit()
         self.who.setAccessibleName("Who signs")
@@ -67,10 +77,8 @@ class PublishBlock(QWidget):
         self.signing = QWidget()
         self.silent = QPushButton("")
         self.about_silent = wrapped(_SILENT, "dim")
-        self.said = wrapped("", "result")
         self._lay_out()
         self._connect()
-        self.say("")
 
     def _lay_out(self) -> None:
         form = QFormLayout(self.signing)
@@ -81,7 +89,6 @@ class PublishBlock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 6, 0)
         layout.setSpacing(6)
-        layout.addWidget(self.said)
         layout.addWidget(strong("Version"))
         layout.addWidget(self.version)
         layout.addWidget(row(self.register))
@@ -90,8 +97,11 @@ class PublishBlock(QWidget):
         layout.addWidget(self.verdict)
         worse = wrapped("worse")
         worse.setWordWrap(False)
-        layout.addWidget(row(self.compare, self.with_margin, self.margin, worse))
+        layout.addWidget(row(self.compare))
+        layout.addWidget(row(self.with_margin, self.margin, worse))
         layout.addWidget(strong("Publish"))
+        layout.addWidget(self.about_publish)
+        layout.addWidget(self.challenged)
         layout.addWidget(self.override)
         layout.addWidget(self.signing)
         layout.addWidget(row(self.publish, self.silent))
@@ -108,15 +118,10 @@ class PublishBlock(QWidget):
         for line in (self.who, self.why):
             line.textChanged.connect(self._show_publish)
 
-    def say(self, words: str) -> None:
-        """Say what was done."""
-        self.said.setText(words)
-        self.said.setVisible(bool(words))
-
     def show_standing(self, standing: Standing, finished: Finished, working: bool) -> None:
         """Show how far it is, and what can be done next."""
         version, found = standing.version, finished.comparison
-        self._free = not working and version is not None and not standing.is_present
+        self._free = not working and version is not None and not standing.done
         self._promotes = found is not None and found.promotes
         self._silent = bool(standing.silent_beside)
         if self._who != standing.reader:
@@ -126,21 +131,27 @@ class PublishBlock(QWidget):
         _lead(self.register, version is None)
         self.register.setVisible(version is None)
         self.register.setEnabled(not working)
-        against = standing.rival or "the best plain baseline, since there is no model in its place yet"
-        not_compared = f"{_NOT_COMPARED} It would be against {against}."
-        self.comparison.setText(not_compared if found is None else found.sentence)
-        self.verdict.setText("" if found is None or found.promotes else _REFUSED)
+        self.comparison.setText(_not_compared(standing) if found is None else found.sentence)
+        self.verdict.setText("" if found is None or found.promotes or standing.is_present else _REFUSED)
         self.verdict.setVisible(bool(self.verdict.text()))
         self.compare.setText("C&ompare again" if found is not None else "C&ompare with the present model")
         self.compare.setEnabled(self._free)
-        _lead(self.compare, version is not None and found is None and not standing.is_present)
+        _lead(self.compare, self._free and found is None)
         self.with_margin.setEnabled(self._free)
-        self.override.setVisible(not standing.is_present and not self._promotes)
+        self.about_publish.setText(_use_words(standing))
+        self.challenged.setText(against_it(finished))
+        self.challenged.setVisible(bool(self.challenged.text()))
+        self.override.setVisible(not standing.done and not self._promotes)
         self.override.setEnabled(self._free)
         self.silent.setText("End silent mode" if self._silent else "&Run silently first")
         self.silent.setEnabled(self._free and (self._silent or bool(standing.rival)))
         self.about_silent.setText("\n".join(standing.silent_said) or _SILENT)
         self._show_publish()
+
+    def forget_signature(self) -> None:
+        """What was signed once is not signed again by the next click."""
+        self.override.setChecked(False)
+        self.why.clear()
 
     _free = False
     _promotes = False
@@ -151,8 +162,9 @@ class PublishBlock(QWidget):
         self.signing.setVisible(signed)
         enough = bool(self.who.text().strip() and self.why.text().strip()) if signed else self._promotes
         self.publish.setEnabled(self._free and enough)
-        self.publish.setText("Sign and &publish" if signed else "&Publish")
-        self.publish.setToolTip("" if enough else "Who and why are wanted" if signed else _REFUSED)
+        self.publish.setText("Sign and publis&h" if signed else "Publis&h")
+        wanted = "Who and why are wanted" if signed else _REFUSED
+        self.publish.setToolTip(wanted if self._free and not enough else "")
         _lead(self.publish, self._free and enough)
 
     @Slot()
@@ -166,13 +178,34 @@ class PublishBlock(QWidget):
         self.publish_asked.emit(self.who.text().strip(), why)
 
 
+def against_it(finished: Finished) -> str:
+    """What the challenges say against a model, for whoever signs; empty: nothing."""
+    if finished.challenges is None:
+        return _UNCHALLENGED
+    return "\n".join([finished.doubt, *(one.sentence for one in finished.failed)])
+
+
+def _not_compared(standing: Standing) -> str:
+    if standing.done:
+        return "It was not compared."
+    against = standing.rival or "the best plain baseline, since there is no model in its place yet"
+    return f"{_NOT_COMPARED} It would be against {against}."
+
+
+def _use_words(standing: Standing) -> str:
+    """What is analysed by it, now or once it is published."""
+    now = f"It is published: {standing.use}." if standing.is_present else ""
+    then = f"{'Published again' if now else 'Once it is published'}, {standing.would}." if standing.would else ""
+    return " ".join(words for words in (now, then) if words)
+
+
 def _version_words(standing: Standing) -> str:
     version = standing.version
     if version is None:
         return _NOT_KEPT
     words = f"{version.words[:1].upper()}{version.words[1:]}"
     if standing.is_present:
-        return f"{words} is published: it analyses images from now on."
+        return f"{words} is published."
     if standing.silent_beside:
         return f"{words} runs silently beside {standing.silent_beside}."
     return f"{words} is kept, and not used."
@@ -200,42 +233,85 @@ class VersionsBlock(QWidget):
         super().__init__()
         self.heading = strong("Versions")
         self.none = wrapped("There is no version yet.", "dim")
-        self.table = Table("Versions of this model")
-        self.table.setMinimumHeight(96)
-        self.back = QPushButton("Roll &back")
+        self.table = Table("Versions of this model", whole=True)
+        self.table.setWordWrap(False)  # a long title is cut in its cell: the whole stands below, and in the tool tip
+        self.about = wrapped()
+        """The version that is chosen in the table: where it is from, and what was done with it last."""
+        self.back = QPushButton("Ro&ll back")
+        self.after = wrapped("", "dim")
+        """What going back leads to, where the button has no room for it."""
         self.why = QLineEdit()
-        self.why.setAccessibleName("Why the earlier version is wanted back")
+        self.why.setAccessibleName("Why it is gone back to what was before")
         self.why.setPlaceholderText("why, for the card")
         self.why.setMinimumWidth(150)
         self.export = QPushButton("&Export...")
         self.take_in = QPushButton("&Import...")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 6, 0)
-        layout.setSpacing(6)
-        for part in (self.heading, self.none):
-            layout.addWidget(part)
-        layout.addWidget(self.table, 20)
-        layout.addWidget(row(self.export, self.take_in, self.back, self.why))
-        layout.addStretch(1)
+        self.said = wrapped("", "result")
+        self.written = QLineEdit()
+        self.written.setAccessibleName("File that was written")
+        self.written.setReadOnly(True)
+        self._lay_out()
+        self.say("")
+        self.table.currentCellChanged.connect(self._show_about)
         self.back.clicked.connect(lambda: self.roll_back_asked.emit(self.why.text().strip()))
         self.export.clicked.connect(self.export_asked)
         self.take_in.clicked.connect(self.import_asked)
 
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 6, 0)
+        layout.setSpacing(6)
+        back = row(self.back, self.why, stretch=False)
+        parts = (self.heading, self.none, self.table, self.about, self.after, back)
+        for part in (*parts, row(self.export, self.take_in), self.said, self.written):
+            layout.addWidget(part)
+        layout.addStretch(1)
+
+    def say(self, words: str, written: str = "") -> None:
+        """Say what was done; ``written``: whole path of a file that there is now."""
+        self.said.setText(words)
+        self.said.setVisible(bool(words))
+        self.written.setText(written)
+        self.written.setToolTip(written)
+        self.written.setVisible(bool(written))
+
     def show_standing(self, standing: Standing, working: bool) -> None:
         """Show the versions, the newest first."""
         self.heading.setText(f"Versions of {standing.name}")
-        lines = [(str(line.number), line.state, line.origin, line.when, line.who, line.last) for line in standing.lines]
+        self._lines = standing.lines
+        lines = [(str(line.number), line.state, line.title, line.when) for line in standing.lines]
         self.none.setVisible(not lines)
         self.table.setVisible(bool(lines))
-        header = ("", "Now", "From", "When", "Who", "Last")
         if self.table.texts() != [list(line) for line in lines]:
-            self.table.fill(header, lines)
+            self._fill(lines)
+        self._show_about()
+        self._show_way_back(standing, working)
         self.export.setEnabled(not working and standing.version is not None)
         self.take_in.setEnabled(not working)
-        self.back.setVisible(standing.earlier is not None)
-        self.why.setVisible(standing.earlier is not None)
+
+    _lines: tuple[VersionLine, ...] = ()
+
+    def _fill(self, lines: Sequence[tuple[str, ...]]) -> None:
+        self.table.fill(("", "Now", "Training", "When"), lines)
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(_TITLE, QHeaderView.ResizeMode.Stretch)
+        head.setSectionResizeMode(len(lines[0]) - 1, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setCurrentCell(0, 0)
+
+    @Slot()
+    def _show_about(self) -> None:
+        chosen = self.table.currentRow()
+        self.about.setText(self._lines[chosen].about if 0 <= chosen < len(self._lines) else "")
+        self.about.setVisible(bool(self.about.text()))
+
+    def _show_way_back(self, standing: Standing, working: bool) -> None:
+        withdraws = standing.earlier == 0
+        for part in (self.back, self.why):
+            part.setVisible(standing.earlier is not None)
         self.back.setEnabled(not working)
-        self.back.setText(f"Roll &back to version {standing.earlier}")
+        self.back.setText("&Withdraw it" if withdraws else f"Ro&ll back to version {standing.earlier}")
+        self.after.setVisible(withdraws)
+        self.after.setText(f"Once it is withdrawn, {standing.after or f'no version of {standing.name} is used'}.")
 
 
 class TrustDialog(QDialog):

@@ -28,11 +28,11 @@ class VersionLine:
 
     number: int
     state: str
-    origin: str
+    title: str
+    """Of its training."""
     when: str
-    who: str
-    last: str
-    """What was done with it last."""
+    about: str
+    """Where it is from, and what was done with it last."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,16 @@ class Standing:
     version: Version | None = None
     """The one that this training became; None: it is not kept as one, or not with these thresholds."""
     present: int | None = None
+    done: bool = False
+    """Whether there is nothing that this training's version could still take the place of."""
+    use: str = ""
+    """What the present version is used for, in a clause."""
+    would: str = ""
+    """What this training's version would be used for, once it is published."""
     earlier: int | None = None
-    """That can be gone back to."""
+    """That can be gone back to; 0: to no version of the name, None: to nothing."""
+    after: str = ""
+    """What analyses images once it is gone back to no version of the name."""
     silent_beside: str = ""
     """The model beside which this version runs silently."""
     silent_said: tuple[str, ...] = ()
@@ -59,7 +67,7 @@ class Standing:
 
     @property
     def is_present(self) -> bool:
-        """Whether this training's version analyses images."""
+        """Whether this training's version is the published one of its name."""
         return self.version is not None and self.version.number == self.present
 
 
@@ -78,9 +86,11 @@ def read_standing(folder: RunFolder, session: Session) -> Standing:
     digest = _digest(folder.model / MANIFEST)
     own = next((one for one in versions if one.registered.files.get(MANIFEST) == digest), None)
     present, running = registry.present(recipe.name), silent_in(events)
-    earlier = registry.before(recipe.name) if present is not None else None
-    rival = session.promoting.rival(recipe)
+    promoting = session.promoting
+    rival = promoting.rival(recipe)
     number = present.number if present is not None else None
+    done = own is not None and rival is not None and (rival.name, rival.version) == (own.name, own.number)
+    earlier = registry.before(recipe.name)
     card = (own.folder if own is not None else folder.model) / CARD
     return Standing(
         recipe.name,
@@ -88,11 +98,15 @@ def read_standing(folder: RunFolder, session: Session) -> Standing:
         session.reader,
         own,
         number,
-        earlier.number if earlier is not None else None,
+        done,
+        promoting.use(recipe) if number is not None else "",
+        "" if done else promoting.use(recipe, promoted=True),
+        earlier,
+        "; ".join(promoting.after(recipe.name)) if earlier == 0 else "",
         running.get(own.number, "") if own is not None else "",
         _silent_said(own, session) if own is not None and own.number in running else (),
-        f"{rival.name}, version {rival.version}" if rival and rival.version else rival.name if rival else "",
-        tuple(_line(one.number, events, number, running) for one in reversed(versions)),
+        rival.words if rival is not None else "",
+        tuple(_line(one, events, number, running) for one in reversed(versions)),
         card.read_text(encoding="utf-8") if card.is_file() else "",
     )
 
@@ -107,23 +121,20 @@ def _silent_said(version: Version, session: Session) -> tuple[str, ...]:
         return (str(error),)
 
 
-def _line(number: int, events: tuple[Event, ...], present: int | None, running: dict[int, str]) -> VersionLine:
-    own = [event for event in events if event.version == number]
-    silent = f"silent beside {running[number]}" if number in running else "not used"
-    return VersionLine(
-        number,
-        "present" if number == present else silent,
-        _ORIGINS.get(own[0].origin or "", ""),
-        own[0].at[:16].replace("T", " "),
-        own[0].who,
-        _first_sentence(own[-1].sentence),
+def _line(version: Version, events: tuple[Event, ...], present: int | None, running: dict[int, str]) -> VersionLine:
+    first, last = version.registered, [event for event in events if event.version == version.number][-1]
+    silent = f"silent beside {running[version.number]}" if version.number in running else "not used"
+    origin = _ORIGINS.get(first.origin or "", "kept")
+    about = f"{version.words[:1].upper()}{version.words[1:]}: {origin}, kept by {first.who} on {_when(first)}."
+    later = (
+        f" Last, {_when(last)}, {last.who}: {last.sentence.replace('**', '')}" if last.action != "registered" else ""
     )
+    state = "present" if version.number == present else silent
+    return VersionLine(version.number, state, version.title, _when(first), f"{about}{later}")
 
 
-def _first_sentence(text: str) -> str:
-    """The rest stands on the card."""
-    first, more, _ = text.replace("**", "").partition(". ")
-    return f"{first}." if more else first
+def _when(event: Event) -> str:
+    return event.at[:16].replace("T", " ")
 
 
 def _digest(path: Path) -> str:
@@ -139,7 +150,7 @@ def registering(folder: RunFolder) -> Deed:
         from pathview.training.publishing.publishing import prepare
 
         prepared = session.training_engine.run(prepare, folder.path, session.settings, progress=progress, cancel=cancel)
-        return session.promoting.register(prepared.folder, prepared.sentence)
+        return session.promoting.register(prepared.folder, prepared.sentence, prepared.title)
 
     return deed
 
@@ -183,7 +194,7 @@ def silencing(version: Version, end: bool) -> Deed:
 
 
 def rolling_back(name: str, why: str) -> Deed:
-    """Let the earlier version analyse images again."""
+    """Let the earlier version analyse images again, or the model before the first one."""
     return lambda session, *_: session.promoting.roll_back(name, None, why)
 
 

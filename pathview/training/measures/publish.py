@@ -12,10 +12,22 @@ from pathview.errors import OutputError
 from pathview.models.weights import CARD, Manifest
 from pathview.settings import INVESTIGATIONAL, resource_dir
 from pathview.training.measures.assess import ONLY_PLACES
+from pathview.training.measures.evaluate import in_words
+
+RULES = {
+    "margin": "the probability of the last class",
+    "mask-sum": "the area outlined: the sum of the probability map",
+}
+"""What the score is that the limits are of, by the rule of the decision."""
 
 
 def write_card(
-    folder: Path, manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: Path | None = None
+    folder: Path,
+    manifest: Manifest,
+    counts: Mapping[str, tuple[int, int]],
+    about: Path | None = None,
+    folds: str = "",
+    title: str = "",
 ) -> None:
     """Write ``card.md`` into a model folder.
 
@@ -24,18 +36,22 @@ def write_card(
         manifest: with the test figures.
         counts: images and patients of each part.
         about: Markdown with what no program knows: the data's origin and licence, limits, commands.
+        folds: what its cross-validation came to, in sentences; empty: there is none.
+        title: of the training, which tells it from others of the same recipe.
 
     Raises:
         OutputError: a file cannot be read or written.
     """
     try:
         prose = about.read_text(encoding="utf-8").strip() if about else ""
-        (folder / CARD).write_text(card_text(manifest, counts, prose), encoding="utf-8")
+        (folder / CARD).write_text(card_text(manifest, counts, prose, folds, title), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"The model card cannot be written to {folder.name}: {error.strerror}.") from error
 
 
-def card_text(manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: str) -> str:
+def card_text(
+    manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: str, folds: str = "", title: str = ""
+) -> str:
     """The card as Markdown."""
     environment = Environment(
         loader=FileSystemLoader(resource_dir() / "templates"),
@@ -49,8 +65,12 @@ def card_text(manifest: Manifest, counts: Mapping[str, tuple[int, int]], about: 
         "things": "places" if manifest.recipe.regions else "images",
         "manifest": manifest,
         "metrics": manifest.metrics,
+        "in_words": in_words,
         "counts": counts,
         "about": about,
+        "folds": folds,
+        "title": title,
+        "rule": RULES[manifest.recipe.decision.rule],
         "notice": INVESTIGATIONAL,
     }
     return environment.get_template("card.md.j2").render(values).rstrip() + "\n"

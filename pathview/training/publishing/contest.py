@@ -19,6 +19,7 @@ from pathview.settings import Settings
 from pathview.training.data.samples import Sample
 from pathview.training.measures.assess import Assessment, evaluate_samples
 from pathview.training.measures.comparing import Comparison, Figure, figures_of, paired
+from pathview.training.measures.evaluate import in_words
 from pathview.training.measures.predictions import AnyScored
 from pathview.training.publishing.promoting import comparable
 from pathview.training.runs.locked_uses import log_use, told, uses_of_test
@@ -47,9 +48,7 @@ def request_for(
     new: Path, rival: Model | None, run: Path, who: str, margin: float | None = None, seed: int = 0
 ) -> ContestRequest:
     """A comparison with whichever model a new one would take the place of."""
-    words = ""
-    if rival is not None:
-        words = f"{rival.name}, version {rival.version}" if rival.version else rival.name
+    words = rival.words if rival is not None else ""
     return ContestRequest(new, run, who, rival.folder if rival else None, words, margin, seed)
 
 
@@ -111,7 +110,8 @@ def _seen_before(
             out.add(_unit(sample))
     if all(_unit(sample) in out for sample in samples):
         raise DataError("All locked test patients were seen by one of the two models in training, so nothing is left.")
-    words = f"{len(out)} test patients are left out: one of the two models was trained or tuned on them."
+    many = "1 test patient is" if len(out) == 1 else f"{len(out)} test patients are"
+    words = f"{many} left out: one of the two models was trained or tuned on them."
     return frozenset(out), (words,) if out else ()
 
 
@@ -136,7 +136,7 @@ def _side_by_side(found: Sequence[Assessment], present_words: str) -> tuple[AnyS
         figure: Figure = figures_of(new.scored)[0]
         values = {name: base.metrics().get(figure, 0.0) for name, base in new.baselines.items()}
         best = max(values, key=lambda name: values[name])
-        return new.scored, new.baselines[best], f"the plain baseline {best.replace('_', ' ')}"
+        return new.scored, new.baselines[best], f"the plain baseline {in_words(best)}"
     other = {_key(sample): index for index, sample in enumerate(found[1].samples)}
     both = [index for index, sample in enumerate(new.samples) if _key(sample) in other]
     if not both:

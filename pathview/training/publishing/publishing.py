@@ -11,7 +11,8 @@ from pathview.jobs import CancelToken, ProgressSink
 from pathview.models.weights import MANIFEST, read_manifest
 from pathview.settings import Settings
 from pathview.training.judging.challenge import CHALLENGES, Challenges
-from pathview.training.judging.result import read_result
+from pathview.training.judging.result import Result, read_result
+from pathview.training.measures.folds import folds_of
 from pathview.training.measures.publish import write_card
 from pathview.training.publishing.reference import write_reference
 from pathview.training.runs.locked_uses import told, uses_of_test
@@ -28,6 +29,8 @@ class Prepared:
 
     folder: Path
     sentence: str
+    title: str
+    """Of the training."""
 
 
 def prepare(run: Path, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Prepared:
@@ -44,7 +47,7 @@ def prepare(run: Path, settings: Settings, progress: ProgressSink, cancel: Cance
         raise DataError(f"The training {folder.name} has no finished model yet.")
     write_reference(folder, settings, progress, cancel)
     _write_card(folder)
-    return Prepared(folder.model, how_it_came(folder))
+    return Prepared(folder.model, how_it_came(folder), _title(folder))
 
 
 def _write_card(run: RunFolder) -> None:
@@ -54,7 +57,24 @@ def _write_card(run: RunFolder) -> None:
         raise DataError(f"The result of {run.name} is of another model than the one that is there; look at it again.")
     patients = Counter(split.parts.values())
     counts: dict[str, tuple[int, int]] = {part: (split.images.get(part, 0), patients[part]) for part in PARTS}
-    write_card(run.model, manifest.model_copy(update={"metrics": result.summary()}), counts)
+    folds, _ = folds_of(run)
+    words = f"{folds.sentence} {folds.about}" if folds is not None else ""
+    measured = manifest.model_copy(update={"metrics": result.summary() | _figures(result)})
+    write_card(run.model, measured, counts, folds=words, title=_title(run))
+
+
+def _figures(result: Result) -> dict[str, object]:
+    """Not rounded yet: what is rounded twice is not what page and report say."""
+    peers = (*result.baselines, *((result.base,) if result.base else ()))
+    return {
+        "metrics": {name: found.value for name, found in result.metrics.items()},
+        "intervals": {name: found.span for name, found in result.metrics.items()},
+        "baselines": {one.name: {name: found.value for name, found in one.metrics.items()} for one in peers},
+    }
+
+
+def _title(run: RunFolder) -> str:
+    return " ".join(run.plan().title.split())
 
 
 def how_it_came(run: RunFolder) -> str:
@@ -65,7 +85,7 @@ def how_it_came(run: RunFolder) -> str:
     """
     plan, split = run.plan(), run.split()
     patients = Counter(split.parts.values())
-    parts = ", ".join(f"{part} {patients[part]} with {split.images.get(part, 0)} images" for part in PARTS)
+    parts = ", ".join(f"{part} {patients[part]} with {_images(split.images.get(part, 0))}" for part in PARTS)
     sources = sorted({row.source for row in run.rows() if row.source})
     sentences = [
         f"trained here in the run {run.name!r} on {', '.join(sources) or 'local labels'}.",
@@ -76,8 +96,13 @@ def how_it_came(run: RunFolder) -> str:
     if override is not None:
         sentences.append(f'**The refusal to split by image was overruled by {override.who}: "{override.why}".**')
     if plan.corrections:
-        sentences.append(f"{len(plan.corrections)} labels were corrected or left out by hand.")
+        many = len(plan.corrections)
+        sentences.append(f"{many} label{' was' if many == 1 else 's were'} corrected or left out by hand.")
     return " ".join([*sentences, told(uses_of_test(run)), _challenged(run)])
+
+
+def _images(many: int) -> str:
+    return f"{many} image{'' if many == 1 else 's'}"
 
 
 def _challenged(run: RunFolder) -> str:

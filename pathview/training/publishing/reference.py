@@ -19,7 +19,7 @@ from pathview.models.registry import REFERENCE, Version
 from pathview.settings import Settings
 from pathview.training.data.sample_stains import SampleStains
 from pathview.training.data.samples import Sample
-from pathview.training.judging.result import read_predictions, trained_run
+from pathview.training.judging.result import predictions_at, trained_run
 from pathview.training.measures.figures import Prediction
 from pathview.training.runs.plan import Fields
 from pathview.training.runs.run_folder import RunFolder, write_atomically
@@ -53,8 +53,9 @@ def write_reference(run: RunFolder, settings: Settings, progress: ProgressSink, 
         Cancelled: at a checkpoint.
     """
     trained = trained_run(run, settings)
-    predictions = read_predictions(run)
-    values = scores_of(predictions, trained.recipe.decision.threshold)
+    decision = trained.recipe.decision
+    predictions = predictions_at(run, decision.temperature)
+    values = scores_of(predictions, decision.threshold)
     for name, found in looks_of(trained.parts.train, settings, progress, cancel).items():
         values[name] = found
     tested = [row for row in predictions if row.part == "test"]

@@ -80,9 +80,10 @@ def log_use(run: RunFolder, who: str, purpose: Purpose, model: str) -> UseOfTest
 def told(uses: tuple[UseOfTest, ...]) -> str:
     """How often, for the reader and the model card; after the first time with what that means."""
     count, models = len(uses), len({use.model for use in uses})
+    often = {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
     if count <= 1:
-        return f"The locked test patients were looked at {'once' if count else 'never'}."
+        return f"The locked test patients were looked at {often}."
     return (
-        f"The locked test patients were looked at {count} times, with {models} model{'s' if models > 1 else ''}: "
+        f"The locked test patients were looked at {often}, with {models} model{'s' if models > 1 else ''}: "
         "each choice after the first look makes the figures a little too good."
     )

@@ -10,6 +10,7 @@ from shiboken6 import isValid
 
 from pathview.gui.wizard.frame import TrainingWizard
 from pathview.jobs import never, no_progress
+from pathview.models.weights import read_manifest, write_manifest
 from pathview.settings import Settings
 from pathview.training.judging.result import make_result
 from pathview.training.runs.run_folder import RunFolder
@@ -32,6 +33,14 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory, tiny_cnn: Path, graphs: 
 def seen(looked_at: Path, tmp_path: Path) -> RunFolder:
     """A copy of that run, for tests that change it."""
     return RunFolder(Path(shutil.copytree(looked_at, tmp_path / "seen")))
+
+
+@pytest.fixture
+def fresh(seen: RunFolder) -> RunFolder:
+    """A run whose model is not the one that is present."""
+    manifest = read_manifest(seen.model)
+    write_manifest(seen.model, manifest.model_copy(update={"created": "2026-02-02T00:00:00+00:00"}))
+    return seen
 
 
 @pytest.fixture

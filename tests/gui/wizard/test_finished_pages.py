@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from pathview.gui.dialogs.pictures import PicturesDialog
-from pathview.gui.wizard.publish_parts import TrustDialog
-from pathview.gui.wizard.standing import read_standing
-from pathview.models.registry import Registry
-from pathview.models.weights import read_manifest, write_manifest
-from pathview.settings import Settings
+from pathview.gui.wizard.result_views import figure
 from pathview.training.judging.choosing import read_operating
 from pathview.training.judging.result import read_predictions, read_result
 from pathview.training.runs.locked_uses import uses_of_test
 from pathview.training.runs.run_folder import PREDICTIONS, RESULT, TEST_USES, RunFolder
 from tests.gui.wizard.conftest import quiet
 from tests.gui.wizard.looks import FOCUS, named, none_is_cut
-
-
-@pytest.fixture
-def fresh(seen: RunFolder) -> RunFolder:
-    """A run whose model is not the one that is present."""
-    manifest = read_manifest(seen.model)
-    write_manifest(seen.model, manifest.model_copy(update={"created": "2026-02-02T00:00:00+00:00"}))
-    return seen
+from tests.training.runs import write_folds
 
 
 def forget_result(run: RunFolder) -> None:
@@ -68,14 +55,48 @@ def test_that_figures_stand_beside_their_baselines_and_do_not_flatter(open_wizar
     view = page.figures
     rows = {row[0]: row[1:] for row in view.table.texts()}
     auc = result.metrics["auc"]
-    assert rows["AUC"][0] == f"{auc.value:.3f}  ({auc.low:.3f} to {auc.high:.3f})"
+    assert rows["AUC"][0] == figure(auc)
+    assert rows["AUC"][1] == "0.500  (by definition)"
+    assert "By definition: one answer for all images" in view.about.text()
     assert len(rows["AUC"]) == 1 + len(result.baselines)
     majority, color = result.baselines
     assert majority.better
     assert not color.better
-    assert view.verdict.text() == "That it is better than looking at colour alone is not shown on these patients."
+    found = color.difference
+    assert view.verdict.text() == (
+        f"Its figure is lower than that of looking at colour alone (AUC {found.new:.3f} against {found.present:.3f})."
+    )
     for peer in result.baselines:
         assert peer.sentence in view.peers.text()
+
+
+def test_that_the_cross_validation_is_seen_while_the_test_patients_are_closed(open_wizard, seen: RunFolder) -> None:
+    found = write_folds(seen)
+    forget_result(seen)
+    view = open_wizard(seen, "result").page_now.before
+    assert view.isVisible()
+    assert view.said.text() == found.sentence
+    assert found.about in view.about.text()
+    rows = view.table.texts()
+    assert [row[0] for row in rows] == ["1", "2", "3", "All"]
+    assert [row[1] for row in rows] == [*(str(one.patients) for one in found.folds), str(found.patients)]
+    auc = found.metrics["auc"]
+    assert rows[-1][4] == f"{auc.value:.3f}  ({auc.low:.3f} to {auc.high:.3f})"
+    assert view.table.horizontalHeaderItem(5).text() == "Majority"
+    assert not uses_of_test(seen)
+    none_is_cut("cross-validation", view.findChildren(QWidget))
+
+
+def test_that_the_cross_validation_stands_beside_the_result_or_is_told_to_be_none(open_wizard, seen: RunFolder) -> None:
+    page = open_wizard(seen, "result").page_now
+    page.tabs.setCurrentWidget(page.folds)
+    assert page.folds.about.text() == "There is no cross-validation: the split was asked for no folds."
+    assert not page.folds.table.isVisible()
+    found = write_folds(seen)
+    page = open_wizard(seen, "result").page_now
+    page.tabs.setCurrentWidget(page.folds)
+    assert page.folds.said.text() == found.sentence
+    assert page.folds.table.isVisible()
 
 
 def test_that_a_cell_of_the_matrix_shows_its_images(qtbot, open_wizard, seen: RunFolder) -> None:
@@ -126,8 +147,12 @@ def test_that_the_slider_says_how_many_are_missed_and_recalled(qtbot, open_wizar
     page = wizard.page_now
     controls = page.controls
     suggested = controls.outcome.text()
-    assert suggested.startswith("Of 1,000 women, 6 of whom have it:")
+    assert suggested.startswith("Of 1,000 women, 500 of whom have it:")
+    assert "Nobody is screened by tissue" in controls.about_whom.text()
     assert page.problem() == ""
+    controls.prevalence.setValue(6)
+    quiet(qtbot, wizard)
+    assert controls.outcome.text().startswith("Of 1,000 women, 6 of whom have it:")
     controls.threshold.slider.setFocus()
     qtbot.keyClick(controls.threshold.slider, Qt.Key.Key_End)
     quiet(qtbot, wizard)
@@ -138,7 +163,7 @@ def test_that_the_slider_says_how_many_are_missed_and_recalled(qtbot, open_wizar
     quiet(qtbot, wizard)
     assert "50 of whom have it" in controls.outcome.text()
     controls.back.click()
-    controls.prevalence.setValue(6)
+    controls.prevalence.setValue(500)
     quiet(qtbot, wizard)
     assert controls.outcome.text() == suggested
 
@@ -185,101 +210,6 @@ def test_that_challenges_are_told_in_words_and_the_looks_are_listed(qtbot, open_
         assert found[kind].sentence in card.accessibleName()
     assert page.problem() == ""
     assert [line[3] for line in page.uses.texts()] == ["result"]
-
-
-def test_that_publishing_is_refused_without_a_reason_and_signed_with_one(
-    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings
-) -> None:
-    wizard = open_wizard(fresh, "publish")
-    page, block = wizard.page_now, wizard.page_now.block
-    assert not block.publish.isEnabled()
-    assert not block.compare.isEnabled()
-    block.register.click()
-    quiet(qtbot, wizard)
-    assert "Version 2 of tiny-cnn is kept, and not used." in block.version.text()
-    assert "Split by patient" in page.card.toPlainText()
-    block.compare.click()
-    quiet(qtbot, wizard)
-    assert "that it is better is not shown" in block.comparison.text()
-    assert not block.publish.isEnabled()
-    block.override.setChecked(True)
-    assert block.who.text() == "Dr Test"
-    assert not block.publish.isEnabled()
-    qtbot.keyClicks(block.why, "trial on one ward")
-    assert block.publish.isEnabled()
-    block.publish.click()
-    quiet(qtbot, wizard)
-    present = Registry(tiny_models).present("tiny-cnn")
-    assert present is not None
-    assert present.number == 2
-    assert "is published" in block.version.text()
-    assert "promoted by override" in page.card.toPlainText()
-    assert page.versions.table.texts()[0][1] == "present"
-
-
-def test_that_silent_mode_comes_first_and_an_earlier_version_can_come_back(
-    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings
-) -> None:
-    wizard = open_wizard(fresh, "publish")
-    page, block = wizard.page_now, wizard.page_now.block
-    block.register.click()
-    quiet(qtbot, wizard)
-    block.silent.click()
-    quiet(qtbot, wizard)
-    assert "runs silently beside tiny-cnn" in block.version.text()
-    assert page.versions.table.texts()[0][1] == "silent beside tiny-cnn"
-    block.override.setChecked(True)
-    qtbot.keyClicks(block.why, "it did well in silence")
-    block.publish.click()
-    quiet(qtbot, wizard)
-    with qtbot.waitSignal(wizard.run.models_changed):
-        page.versions.back.click()
-    quiet(qtbot, wizard)
-    assert Registry(tiny_models).present("tiny-cnn").number == 1
-
-
-def test_that_a_model_goes_to_another_machine_as_one_file(
-    qtbot, open_wizard, fresh: RunFolder, tiny_models: Settings, tmp_path: Path
-) -> None:
-    wizard = open_wizard(fresh, "publish")
-    page = wizard.page_now
-    page.block.register.click()
-    quiet(qtbot, wizard)
-    target = tmp_path / "model.pathview-model"
-    page.export(target)
-    quiet(qtbot, wizard)
-    assert target.is_file()
-    assert "tell them these digits" in page.block.said.text()
-    page.take_in(target)
-    quiet(qtbot, wizard)
-    assert "not used before it is published" in page.block.said.text()
-    standing = read_standing(fresh, wizard.run.handle.get())
-    assert [line.number for line in standing.lines] == [2, 1]
-
-
-def test_that_a_silent_model_says_nothing_of_few_patients(qtbot, open_wizard, fresh: RunFolder) -> None:
-    wizard = open_wizard(fresh, "publish")
-    block = wizard.page_now.block
-    block.register.click()
-    quiet(qtbot, wizard)
-    assert "kept and shown nowhere" in block.about_silent.text()
-    block.silent.click()
-    quiet(qtbot, wizard)
-    assert "has silently seen 0 patients; below 10 nothing is told" in block.about_silent.text()
-    block.silent.click()
-    quiet(qtbot, wizard)
-    assert "is kept, and not used." in block.version.text()
-
-
-def test_that_a_key_is_trusted_by_its_digits_alone(qtbot) -> None:
-    dialog = TrustDialog("Version 1 of tiny-cnn.", "0123 4567 89ab")
-    qtbot.addWidget(dialog)
-    dialog.show()
-    qtbot.keyClicks(dialog.digits, "0123 4567 89ac")
-    assert not dialog.trust.isEnabled()
-    qtbot.keyClick(dialog.digits, Qt.Key.Key_Backspace)
-    qtbot.keyClicks(dialog.digits, "B")
-    assert dialog.trust.isEnabled()
 
 
 def test_that_everything_that_takes_keys_has_a_name_and_no_text_is_cut(qtbot, open_wizard, seen: RunFolder) -> None:
