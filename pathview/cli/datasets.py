@@ -20,9 +20,9 @@ _TASKS = ("classification", "segmentation", "segment_and_decide")
 
 
 def _run(context: typer.Context, name: str) -> RunFolder:
-    from pathview.training.runs.run_folder import named_run
+    from pathview.training.runs.run_folder import existing_run
 
-    return named_run(name, context.obj.settings)
+    return existing_run(name, context.obj.settings)
 
 
 @app.command("collect")
@@ -48,11 +48,11 @@ def dataset_collect(
     from pathview.training.preparing.collect import CollectRequest, collect
     from pathview.training.preparing.store_labels import labels_by_source
     from pathview.training.runs.plan import Source
-    from pathview.training.runs.run_folder import PLAN
+    from pathview.training.runs.run_folder import PLAN, named_run
 
     if task is not None and task not in _TASKS:
         raise typer.BadParameter(f"--task is one of {', '.join(_TASKS)}")
-    folder = _run(context, run)
+    folder = named_run(run, context.obj.settings)
     wanted = conditions(where or [])
     sources = [Source(path=absolute(path), patient_pattern=patient_pattern, where=wanted) for path in data or []]
     asked = {"answers": answers, "decisions": decisions, "annotations": annotations}

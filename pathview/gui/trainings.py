@@ -111,11 +111,9 @@ class Trainings(QObject):
 
         def work(*_: Any) -> Any:
             importlib.import_module(_FRAME)  # which takes seconds for the first time
-            from pathview.gui.wizard.state import Place, read_known
-            from pathview.training.runs.run_folder import WIZARD
+            from pathview.gui.wizard.state import place_of, read_known
 
-            place = folder.read(WIZARD, Place) if folder.has(WIZARD) else Place()
-            return folder.plan(), read_known(folder), place
+            return folder.plan(), read_known(folder), place_of(folder)
 
         def done(found: Any) -> None:
             from pathview.gui.wizard.state import Run

@@ -17,6 +17,8 @@ Indices = npt.NDArray[np.intp]
 Weighting = Literal["none", "linear", "quadratic"]
 
 LEVEL = 0.95
+ENOUGH_FOR_INTERVAL = 3
+"""Patients of each class that a figure needs, below which drawing patients again cannot tell how it would vary."""
 _NUMBERS_AT_ONCE = 2**22
 
 

@@ -11,7 +11,7 @@ from pathview.geometry import Size
 from pathview.settings import Settings
 from pathview.training.data.dataset import class_index, read_dataset
 from pathview.training.data.loading import read_truth
-from pathview.training.data.samples import Dataset
+from pathview.training.data.samples import Dataset, read_table
 from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_dicom, write_patch_folder
 
 CLASSES = ("negative", "idc")
@@ -61,6 +61,33 @@ def test_that_class_folders_give_labels_but_no_patients(tmp_path: Path) -> None:
     write_image(tmp_path / "IDC" / "b.png")
     found = read_as(tmp_path, CLASSES)
     assert [(s.path.name, s.label, s.patient) for s in found.samples] == [("b.png", 1, None), ("a.png", 0, None)]
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_that_a_table_is_read_whatever_separates_its_columns(tmp_path: Path, separator: str, start: str) -> None:
+    lines = [
+        ["file", "patient", " label ", "size"],
+        ["a.png", "Müller; A", "benign", "1,5"],
+        ["b, c.png", "P2", "", ""],
+    ]
+    quoted = "\r\n".join(separator.join(f'"{cell}"' for cell in line) for line in lines)
+    (tmp_path / "t.csv").write_text(start + quoted, encoding="utf-8", newline="")
+    assert read_table(tmp_path / "t.csv", ("file",), "it needs file") == [
+        {"file": "a.png", "patient": "Müller; A", "label": "benign", "size": "1,5"},
+        {"file": "b, c.png", "patient": "P2", "label": "", "size": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [("Datei;Pat;Diagnose\na;b;c\n", "it has Datei, Pat, Diagnose"), ("", "its first line is empty")],
+)
+def test_that_wrong_columns_are_told_with_those_that_are_needed(tmp_path: Path, text: str, has: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_table(tmp_path / "t.csv", ("file",), "it needs file and label")
+    assert str(caught.value) == f"t.csv has no column 'file' ({has}); it needs file and label."
 
 
 def test_that_a_csv_gives_labels_and_patients(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from pathview.results.mask import overlap
 from pathview.results.statistics import patient_draws, percentile_interval
-from pathview.training.measures.evaluate import by_groups, color_baseline, intervals, shortcomings
+from pathview.training.measures.evaluate import by_groups, color_baseline, intervals, report, shortcomings
 from pathview.training.measures.predictions import Scored
 
 RNG = np.random.default_rng(0)
@@ -99,6 +99,14 @@ def test_that_groups_have_their_own_figures() -> None:
     assert groups["400"]["metrics"]["auc"] == pytest.approx(own.metrics()["auc"], abs=1e-4)
 
 
+def test_that_a_report_says_why_there_is_no_interval() -> None:
+    data = scored(200, patients=2)
+    printed = report("m", data, {})
+    assert set(printed["intervals"].values()) == {None}
+    assert printed["no_interval"] == dict.fromkeys(printed["metrics"], "too few patients")
+    assert "no_interval" not in report("m", scored(), {})
+
+
 def test_that_few_patients_and_a_baseline_not_beaten_are_told() -> None:
     def figures(patients: int, own: float, base: float) -> dict:
         return {
@@ -110,7 +118,7 @@ def test_that_few_patients_and_a_baseline_not_beaten_are_told() -> None:
     assert shortcomings(figures(20, 0.9, 0.8)) == []
     assert shortcomings(figures(1, 0.9, 0.8)) == ["It was tested on 1 patient only."]
     (sentence,) = shortcomings(figures(20, 0.65, 0.74))
-    assert "mean std rgb (accuracy 0.65, 0.74)" in sentence
+    assert "colour alone (accuracy 0.65, 0.74)" in sentence
 
 
 @pytest.mark.parametrize("outlines", [False, True])

@@ -8,11 +8,11 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from pathview.training.data.samples import Sample
+from pathview.training.measures.evaluate import Reached, estimates
 from pathview.training.measures.figures import (
     arrays_of,
     cell_of,
     curves,
-    estimates,
     matrix,
     peer,
     predictions,
@@ -122,10 +122,54 @@ def test_that_figures_hold_their_value_and_never_promise_certainty() -> None:
     perfect = Scored(np.array([f"p{i // 4}" for i in range(40)]), labels, labels.astype(float), labels == 1)
     for found in estimates(perfect).values():
         assert found.value == found.high == 1.0
+        assert found.low is not None
         assert 0.6 < found.low < 0.95
     for name, found in estimates(scored()).items():
-        assert found.low <= scored().metrics()[name] <= found.high
-        assert found.low < found.high
+        assert found.span is not None
+        low, high = found.span
+        assert low <= scored().metrics()[name] <= high
+        assert low < high
+
+
+def few_negatives() -> Scored:
+    """Of six patients two have negatives."""
+    patients = np.repeat([f"p{i}" for i in range(6)], 10)
+    labels = np.where(np.isin(patients, ["p0", "p1"]), np.arange(60) % 2, 1)
+    scores = np.clip(0.3 + 0.3 * labels + np.random.default_rng(3).normal(0, 0.2, 60), 0, 1)
+    return Scored(patients, labels, scores, scores >= 0.5)
+
+
+def test_that_a_figure_which_needs_a_class_of_few_patients_has_no_interval() -> None:
+    found = estimates(few_negatives())
+    with_interval = {name for name, one in found.items() if one.span is not None}
+    assert with_interval == {"sensitivity"}
+    assert {one.why_not for name, one in found.items() if name != "sensitivity"} == {"few"}
+    assert found["specificity"].value == few_negatives().metrics()["specificity"]
+
+
+def test_that_a_class_of_few_patients_among_many_leaves_no_interval() -> None:
+    patients = np.array([f"p{i // 2}" for i in range(20)])
+    labels = np.array([0, 1] * 8 + [2] * 4)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 20)
+    found = estimates(ScoredClasses(patients, labels, probabilities, ("x", "y", "z")))
+    assert {one.why_not for one in found.values()} == {"few"}
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_that_a_constant_answer_has_its_figures_by_definition(called: bool) -> None:
+    data = scored()
+    constant = Scored(data.patients, data.labels, np.full(400, 0.4), np.full(400, called))
+    found = estimates(constant)
+    for name, value in {"auc": 0.5, "balanced_accuracy": 0.5, "sensitivity": called, "specificity": not called}.items():
+        assert found[name] == Reached(value=float(value), why_not="constant")
+    three = ScoredClasses(data.patients, np.arange(400) % 3, np.tile([0.5, 0.3, 0.2], (400, 1)), ("x", "y", "z"))
+    assert estimates(three)["auc"] == Reached(value=0.5, why_not="constant")
+
+
+def test_that_patients_who_are_all_alike_promise_no_certainty() -> None:
+    labels, called = np.tile([0, 0, 1, 1], 10), np.tile([False, True, False, True], 10)
+    found = estimates(Scored(np.repeat([f"p{i}" for i in range(10)], 4), labels, called.astype(float), called))
+    assert found["accuracy"] == Reached(value=0.5, why_not="alike")
 
 
 def test_that_small_subgroups_are_told_and_not_shown() -> None:
@@ -154,6 +198,17 @@ def test_that_a_better_model_is_told_from_chance_and_not_from_itself() -> None:
     assert own.difference is not None
     assert own.difference.difference == 0
     assert "is not shown" in own.sentence
+
+
+def test_that_a_model_that_is_worse_is_said_to_be() -> None:
+    good, chance = scored(skill=3), scored(skill=0, seed=1)
+    found = peer("mean_std_rgb", chance, good)
+    assert found.worse
+    assert found.sentence.endswith("; it is worse.")
+    few = peer("mean_std_rgb", scored(skill=0, patients=3, seed=1), scored(skill=3, patients=3))
+    assert not few.worse
+    assert few.sentence.endswith("; its figure is lower, that it is better is not shown.")
+    assert not peer("majority", good, chance).worse
 
 
 def test_that_few_patients_show_nothing_however_clear_the_figures() -> None:

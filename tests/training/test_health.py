@@ -12,6 +12,7 @@ from pathview.settings import Settings
 from pathview.training.preparing.advice import advise
 from pathview.training.preparing.confounding import by_chance, guess_area
 from pathview.training.preparing.health import check_health, examine, require_healthy
+from pathview.training.preparing.sizes import odd_sizes
 from pathview.training.runs.chosen import chosen
 from pathview.training.runs.locked_split import lock_split, split_of
 from pathview.training.runs.plan import Override, Question, Split, SplitPlan
@@ -87,7 +88,8 @@ AMBER = {
     "exact_copies": (*TWICE, TWICE[0].model_copy(update={"file": Path("/x.png")})),
     "copies_across_patients": changed(lambda one: one.patient in ("P0", "P2"), group="g"),
     "near_labels_disagree": changed(lambda one: one.patient in ("P0", "P1"), group="g"),
-    "patient_spelling": changed(lambda one: one is ROWS[8], patient="p-4"),
+    "patient_spelling": changed(lambda one: one is ROWS[8], patient="p-004"),
+    "odd_size": changed(lambda one: one is ROWS[8], width=20_000, height=20_000),
     "published_parts_leak": changed(lambda one: number_of(one) == 5, part=lambda one: f"is first: {one is ROWS[10]}"),
     "density_confounding": changed(lambda _: True, density=lambda one: "D" if one.label == "malignant" else "A"),
     "mean_colour": changed(lambda one: one.label == "malignant", color=(200.0, 100.0, 180.0, 20.0, 20.0, 20.0)),
@@ -172,6 +174,48 @@ def test_that_outlines_alone_are_judged_by_outlines() -> None:
     assert examined(plan, empty).found("one_class").level == "red"
 
 
+def test_that_images_without_a_patient_are_counted_as_no_patients() -> None:
+    nameless = tuple(one.model_copy(update={"patient": ""}) for one in ROWS)
+    findings = {one.code: one for one in examined(PLAIN, nameless).findings}
+    assert findings["no_patient"].level == "red"
+    assert (
+        findings["classes"].sentence == "benign 40 images of no named patient, malignant 40 images of no named patient."
+    )
+    assert "few_patients" not in findings
+    assert findings["advice"].sentence.startswith("80 images (80 without a patient) are few, and the model")
+    some = tuple(one.model_copy(update={"patient": ""}) if one is ROWS[0] else one for one in ROWS)
+    sentence = next(one.sentence for one in examined(PLAIN, some).findings if one.code == "classes")
+    assert sentence == "benign 40 images of 20 patients, 1 of no named patient, malignant 40 images of 20 patients."
+
+
+def test_that_an_image_far_larger_than_the_others_is_shown() -> None:
+    one = changed(lambda one: one is ROWS[8], width=20_000, height=20_000)
+    found = next(finding for finding in examined(PLAIN, one).findings if finding.code == "odd_size")
+    assert found.sentence == (
+        f"1 image is 20000 x 20000 pixels, the others about {ROWS[0].width} x {ROWS[0].height}: look whether it "
+        "belongs here."
+    )
+    assert found.files == (ROWS[8].file,)
+    sizes = changed(lambda one: number_of(one) % 2 == 0, width=3 * ROWS[0].width, height=3 * ROWS[0].height)
+    assert odd_sizes(sizes) == ([], "")
+
+
+def test_that_a_class_of_few_test_patients_is_told() -> None:
+    split = split_of(PLAIN, ROWS)
+    benign = next(unit for unit in split.patients("test") if int(unit[1:]) % 2 == 0)
+    of = {one.patient: one.label for one in ROWS}
+    rows = changed(
+        lambda one: split.parts[one.patient] == "test" and one.patient != benign and of[one.patient] == of[benign],
+        label=next(label for label in CLASSES if label != of[benign]),
+    )
+    sentences = [one.sentence for one in examined(PLAIN, rows, split).findings if one.code == "few_of_class_in_test"]
+    assert sentences == [
+        f"Only 1 of the {len(split.patients('test'))} test patients has images of {of[benign]!r}: figures that need "
+        "them will have no interval."
+    ]
+    assert not [one for one in examined(PLAIN, ROWS, split).findings if one.code == "few_of_class_in_test"]
+
+
 def test_that_nothing_usable_is_red_and_not_a_crash() -> None:
     broken = tuple(one.model_copy(update={"problem": "It is empty.", "sha256": ""}) for one in ROWS)
     assert examined(PLAIN, broken).blocked
@@ -219,3 +263,8 @@ def test_that_the_check_can_be_cancelled() -> None:
     token.set()
     with pytest.raises(Cancelled):
         examine(PLAIN, ROWS, None, (), no_progress, token)
+
+
+def test_that_a_table_without_colours_is_examined_all_the_same() -> None:
+    rows = changed(lambda one: one is ROWS[0], color=())
+    assert examined(PLAIN, rows, split_of(PLAIN, rows)).found("mean_colour") is None

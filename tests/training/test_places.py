@@ -155,3 +155,14 @@ def test_that_a_cascades_card_counts_places() -> None:
     assert "2 of these places lie in the not-sure band" in card
     assert "images of many patches" not in card
     assert ONLY_PLACES in card
+
+
+def test_that_a_card_says_why_a_figure_has_no_interval() -> None:
+    told = {"intervals": {"auc": None, "dice": [0.5, 0.7]}, "no_interval": {"auc": "too few patients"}}
+    metrics = {"metrics": {"auc": 0.8, "dice": 0.6}, "baselines": {}, "n_images": 7, "n_patients": 3, **told}
+    manifest = Manifest(
+        recipe=tiny_cascade_recipe(), sha256="0" * 64, version="0", created="2026-01-01", metrics=metrics
+    )
+    card = card_text(manifest, {"train": (20, 9)}, "")
+    assert "| auc | 0.800 | none: too few patients |" in card
+    assert "| dice | 0.600 | 0.500 to 0.700 |" in card

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from pathview.errors import DataError, RecipeError
+from pathview.errors import DataError, OutputError, RecipeError
 from pathview.jobs import never, no_progress
 from pathview.models.keras_backend import load_network
 from pathview.models.recipe import AugmentationSpec, InputSpec, Recipe, TrainingSpec, load_recipe
@@ -26,7 +28,7 @@ from pathview.training.runs.hyperparameters import TABLE, changed, full_name, of
 from pathview.training.runs.levels import has_quick, planned_recipe
 from pathview.training.runs.locked_split import lock_split
 from pathview.training.runs.plan import Plan, Question, RecipePlan
-from pathview.training.runs.run_folder import RunFolder
+from pathview.training.runs.run_folder import RunFolder, is_disk_full
 from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_patch_folder, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
 
@@ -64,6 +66,9 @@ def test_that_quick_fits_a_head_on_features_that_are_computed_once(method: str, 
     recipe = read_manifest(run.model).recipe
     assert (recipe.training.method, recipe.network.options) == (method, {"layer": "conv_pw_2_relu"})
     assert [event.kind for event in run.events()] == ["started", "finished"]
+    images = sum(run.split().parts[row.patient] == "train" for row in run.rows())
+    assert run.events()[-1].sentence == f"The classifier is fitted on the features of {images} images."
+    assert set(run.events()[0].numbers) == {"device", "from_scratch"}
     scores = load_network(run.model).predict(np.random.default_rng(0).random((3, 50, 50, 3)).astype(np.float32))
     assert scores.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
     found = forecast(run, SCRATCH, Settings(), no_progress, never())
@@ -211,6 +216,28 @@ def test_that_kept_samples_are_those_that_were_prepared(tmp_path: Path) -> None:
         own, known = TrainingBatches(kept, recipe, 3), TrainingBatches(plain, recipe, 3)
         assert all(np.array_equal(a, b) for a, b in zip(own.batch(1, 2), known.batch(1, 2), strict=True))
     assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+class _Full:
+    """A file on a disk without room."""
+
+    def seek(self, _: int) -> None:
+        pass
+
+    def write(self, _: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_that_a_full_disk_is_named_with_what_to_do(tmp_path: Path, monkeypatch) -> None:
+    with PixelFile(tmp_path) as file, monkeypatch.context() as full:
+        full.setattr(file, "_file", _Full())
+        with pytest.raises(OutputError) as caught:
+            file.add(np.zeros((2, 2, 3), np.uint8))
+    assert is_disk_full(caught.value)
+    assert str(caught.value) == (
+        f"There is no room left on the disk of {tmp_path}, where the prepared images are kept while training runs: "
+        "free some, and go on with the training."
+    )
 
 
 def test_that_class_weights_are_the_balanced_ones(tmp_path: Path) -> None:

@@ -18,13 +18,8 @@ from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.weights import read_manifest, write_manifest
 from pathview.settings import Settings
 from pathview.training.judging.challenge import challenge_model, read_challenges
-from pathview.training.judging.choosing import (
-    Choice,
-    keep_choice,
-    read_operating,
-    suggested,
-    validation_scores,
-)
+from pathview.training.judging.chooser import Choice, suggested, validation_scores
+from pathview.training.judging.choosing import keep_choice, read_operating
 from pathview.training.judging.result import make_result, read_predictions, read_result
 from pathview.training.measures.figures import arrays_of, cell_of
 from pathview.training.runs.locked_split import lock_split

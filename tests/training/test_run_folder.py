@@ -9,7 +9,16 @@ import pytest
 from pathview.errors import DataError, OutputError
 from pathview.settings import Settings
 from pathview.training.runs.plan import Correction, DatasetRow, Plan, Question, Source, SplitPlan, TrainingEvent
-from pathview.training.runs.run_folder import EVENTS, PLAN, RunFolder, is_disk_full, named_run, new_run, runs
+from pathview.training.runs.run_folder import (
+    EVENTS,
+    PLAN,
+    RunFolder,
+    existing_run,
+    is_disk_full,
+    named_run,
+    new_run,
+    runs,
+)
 from tests.training.runs import row
 
 
@@ -89,7 +98,20 @@ def test_that_runs_of_one_title_get_folders_of_their_own_and_are_found(settings:
     first, second = (new_run(settings, Plan(title="Ducts & lobules")) for _ in range(2))
     assert (first.name, second.name) == ("ducts-lobules", "ducts-lobules-2")
     assert {run.name for run in runs(settings)} == {first.name, second.name}
-    assert named_run("ducts-lobules", settings) == first
+    assert named_run("ducts-lobules", settings) == existing_run("ducts-lobules", settings) == first
+
+
+def test_that_a_name_of_no_training_is_told_with_those_like_it(settings: Settings) -> None:
+    with pytest.raises(DataError, match=r"^There is no training cdd; none is here yet\. The window begins one"):
+        existing_run("cdd", settings)
+    for title in ("CDD lesions", "Ducts"):
+        new_run(settings, Plan(title=title))
+    with pytest.raises(DataError, match="There is no training cdd-lesion; those that are here: cdd-lesions\\."):
+        existing_run("cdd-lesion", settings)
+    with pytest.raises(
+        DataError, match=r"no training xyz; those that are here: (cdd-lesions, ducts|ducts, cdd-lesions)"
+    ):
+        existing_run("xyz", settings)
 
 
 @pytest.mark.parametrize(("train", "validation"), [(0.9, 0.1), (1.0, 0.0), (0.0, 0.5)])

@@ -166,7 +166,7 @@ class DataPage(BasePage):
         self._suggested = names
         classes = self.run.plan.question.classes
         other = len(names) > 1 and {name.lower() for name in names} != {name.lower() for name in classes}
-        self.take_classes.setText(f"Take the &classes that it names: {', '.join(names)}"[:90])
+        self.take_classes.setText(f"Ta&ke the classes that it names: {', '.join(names)}"[:90])
         self.take_classes.setVisible(other)
 
     @Slot()

@@ -34,7 +34,7 @@ class HealthPage(BasePage):
         """Nothing checked yet."""
         super().__init__(run, theme)
         self.verdict = wrapped("", "verdict")
-        self.again = QPushButton("&Check again")
+        self.again = QPushButton("Chec&k again")
         self.again.setAutoDefault(False)
         self._cards = QVBoxLayout()
         self._cards.setSpacing(6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeyEvent
@@ -127,6 +128,8 @@ class LabelsPage(BasePage):
             button.setProperty("label", name)
             self._buttons.addWidget(button)
             self.classes.append(button)
+        for before, after in pairwise([self.filter, self.sheet, *self.classes, self.leave_out, self.take_back]):
+            self.setTabOrder(before, after)
 
     @Slot()
     def _show_chosen(self) -> None:

@@ -17,7 +17,7 @@ from pathview.training.runs.plan import Costly, PlannedTask, Question
 from pathview.training.runs.run_folder import RunFolder
 
 _TASKS: Mapping[PlannedTask, tuple[str, str]] = {
-    "classification": ("&Classify images or patches", "Each image gets a class: benign or malignant, for instance."),
+    "classification": ("Classify &images or patches", "Each image gets a class: benign or malignant, for instance."),
     "segmentation": ("&Outline lesions", "Each pixel is told apart; the images need masks, or outlines drawn here."),
     "segment_and_decide": (
         "Outline, and &decide by it",
@@ -27,7 +27,7 @@ _TASKS: Mapping[PlannedTask, tuple[str, str]] = {
 _COSTLY: Mapping[Costly, str] = {
     "missed": "A &missed positive",
     "recalled": "A &recalled negative",
-    "equal": "Both al&ike",
+    "equal": "Both ali&ke",
 }
 _RECIPE, _SCRATCH = "", "random"
 INITIAL = "training.initial"

@@ -128,7 +128,7 @@ class RecipePage(BasePage):
         self.body.addLayout(cards)
         for label, field, below in (
             ("&Recipe", self.recipe, self._summary),
-            ("&Classes out of balance", self.balance, self._ratio),
+            ("Classes &out of balance", self.balance, self._ratio),
         ):
             row, title = QHBoxLayout(), QLabel(label)
             title.setBuddy(field)

@@ -116,7 +116,7 @@ class SourcesPanel(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         told = QHBoxLayout()
-        self._label = QLabel("&Patient:")
+        self._label = QLabel("Pati&ent:")
         self._label.setBuddy(self.patient)
         for part in (self._label, self.patient):
             told.addWidget(part)

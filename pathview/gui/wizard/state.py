@@ -19,12 +19,14 @@ from pathview.errors import PathViewError
 from pathview.gui.job_runner import Job, JobRunner, Work
 from pathview.gui.session_handle import SessionHandle
 from pathview.jobs import CancelToken, ProgressSink
+from pathview.models.weights import MANIFEST
 from pathview.session import Session
 from pathview.settings import Settings
 from pathview.training.runs.chosen import chosen, corrected
 from pathview.training.runs.locked_split import begun
 from pathview.training.runs.plan import DatasetRow, Fields, Health, Plan, Split
 from pathview.training.runs.run_folder import DATASET, HEALTH, SPLIT, WIZARD, RunFolder, new_run
+from pathview.training.runs.steering import is_training
 
 log = logging.getLogger(__name__)
 BUG = "PathView has a bug here; what happened is in its log. Nothing that was saved is lost."
@@ -38,6 +40,26 @@ class Place(Fields):
     page: str = "question"
     collected: str = ""
     """What the data were collected for, see :func:`data_key`; empty: not by the wizard."""
+
+
+def place_of(folder: RunFolder) -> Place:
+    """Where a training was left; of one that the command line began, the page that it has reached.
+
+    Not in the window's thread.
+
+    Raises:
+        DataError: the place is damaged.
+    """
+    if folder.has(WIZARD):
+        return folder.read(WIZARD, Place)
+    reached = {
+        "result": (folder.model / MANIFEST).is_file(),
+        "training": begun(folder) or is_training(folder),
+        "recipe": folder.has(HEALTH),
+        "health": folder.has(SPLIT),
+        "labels": folder.has(DATASET),
+    }
+    return Place(page=next((page for page, there in reached.items() if there), "question"))
 
 
 @dataclass(frozen=True)
@@ -89,6 +111,8 @@ class Run(QObject):
     """Rows, split or health are others."""
     failed = Signal(str)
     """The plan could not be kept, in one sentence."""
+    doubts_changed = Signal()
+    """Pages found something against the model, or no longer do."""
     models_changed = Signal()
     """Another version of a model analyses images from now on."""
 
@@ -109,6 +133,8 @@ class Run(QObject):
         self.folder = folder
         self.known = known or Known()
         self.place = place or Place()
+        self.doubts: dict[str, str] = {}
+        """What pages found against the model, a sentence each by the page's name."""
         self.jobs = JobRunner("wizard", self)
         """Long work, one at a time, with progress."""
         self.pictures = JobRunner("wizard-pictures", self)
@@ -139,6 +165,12 @@ class Run(QObject):
         """The wizard is at this page now."""
         self.place = self.place.model_copy(update={"page": page})
         self._rest.start()
+
+    def doubt(self, page: str, words: str) -> None:
+        """A page found this against the model; empty: nothing."""
+        if self.doubts.get(page, "") != words:
+            self.doubts[page] = words
+            self.doubts_changed.emit()
 
     @Slot()
     def keep(self) -> None:

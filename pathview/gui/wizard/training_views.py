@@ -18,6 +18,14 @@ _WORDS = {"auc": "AUC", "dice": "Dice", "iou": "IoU", "f1": "F1"}
 _FACTS = ("Epoch", "Best epoch", "Time left", "Device", "Memory", "Images a step")
 _MOST = 3
 """Figures in one chart."""
+_LOSSES = {
+    "dice": "1 - soft Dice",
+    "dice+bce": "1 - soft Dice, and cross-entropy",
+    "focal": "focal",
+    "binary-crossentropy": "cross-entropy",
+    "categorical-crossentropy": "cross-entropy",
+}
+"""What training makes small, by the name that recipes have for it."""
 _GB = 2**30
 
 
@@ -33,6 +41,7 @@ class FactsRow(QWidget):
         """No epoch yet."""
         super().__init__()
         self.values: dict[str, QLabel] = {}
+        self._titles: dict[str, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(22)
@@ -45,14 +54,14 @@ class FactsRow(QWidget):
             value.setAccessibleName(name)
             grid.addWidget(title, 0, place)
             grid.addWidget(value, 1, place)
-            self.values[name] = value
+            self.values[name], self._titles[name] = value, title
         grid.setColumnStretch(len(_FACTS), 1)
 
     def show_seen(self, seen: Seen) -> None:
-        """Show where it is."""
+        """Show where it is; what a training does not have (epochs, where it has none) is not there."""
         numbers = seen.epochs[-1].numbers if seen.epochs else {}
         last = seen.epochs[-1].epoch if seen.epochs else None
-        begun = next((event.numbers for event in seen.events if event.kind in ("started", "resumed")), {})
+        begun = seen.begun
         device = numbers.get("device") or begun.get("device")
         told = {
             "Epoch": f"{last} of {numbers.get('epochs')}" if last else "-",
@@ -65,6 +74,8 @@ class FactsRow(QWidget):
         for name, words in told.items():
             self.values[name].setText(words)
             self.values[name].setAccessibleName(f"{name}: {words}")
+            for label in (self.values[name], self._titles[name]):
+                label.setVisible(words != "-")
 
 
 def _best(seen: Seen, numbers: dict[str, Number]) -> str:
@@ -106,23 +117,35 @@ class CurvesRow(QWidget):
         """Show all epochs so far."""
         best = seen.epochs[-1].numbers.get("best_epoch") if seen.epochs else None
         upright = float(best) if isinstance(best, int) else None
-        loss = [Line("training", seen.curve("loss"), marked=True)]
-        loss.append(Line("validation", seen.curve("validation_loss"), marked=True))
+        names = loss_names(seen)
+        loss = [Line(names[0], seen.curve("loss"), marked=True)]
+        loss.append(Line(names[1], seen.curve("validation_loss"), marked=True))
         said = f"Best epoch {best}." if best else "No epoch is over yet."
         self.loss.show_drawing(_by_epoch(loss, upright, said))
         lines = [
             Line(f"{part} {figure_words(name)}", seen.curve(f"{prefix}{name}"), marked=True)
-            for part, prefix, names in (
+            for part, prefix, figures in (
+                ("training", "", ("accuracy", "dice")),  # first, so that training has one colour in both charts
                 ("validation", "validation_", seen.figures()[:_MOST]),
-                ("training", "", ("accuracy", "dice")),
             )
-            for name in names
+            for name in figures
         ]
         lines = [line for line in lines if line.points]
         low = bool(lines) and sum(line.points[-1][1] for line in lines) < 0.5 * len(lines)
         self.figures.place_legend((1.0, 0.0) if low else (1.0, 1.0))
         newest = ", ".join(f"{line.name} {line.points[-1][1]:.3f}" for line in lines if line.points)
         self.figures.show_drawing(_by_epoch(lines, upright, newest, (0.0, 1.0)))
+
+
+def loss_names(seen: Seen) -> tuple[str, str]:
+    """What the two losses are called: the one that training makes small, and the one that chooses the best epoch.
+
+    They are different numbers of different things wherever their names differ, and no gap between them is one.
+    """
+    own = _LOSSES.get(str(seen.begun.get("objective", "")), "")
+    if not own:
+        return "training", "validation"
+    return f"training ({own})", f"validation ({'1 - Dice' if 'dice' in seen.figures() else 'cross-entropy'})"
 
 
 def _by_epoch(lines: list[Line], upright: float | None, words: str, of_y: tuple[float, float] | None = None) -> Drawing:

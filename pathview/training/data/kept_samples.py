@@ -6,6 +6,7 @@ system's own cache keeps what fits.
 
 from __future__ import annotations
 
+import errno
 import math
 import tempfile
 import threading
@@ -48,7 +49,8 @@ class PixelFile:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
         except OSError as error:
-            raise OutputError(f"Images cannot be kept in {folder.name}: {error.strerror}.") from error
+            raise _cannot_keep(folder, error) from error
+        self._folder = folder
         self._end = 0
         self._lock = threading.Lock()
 
@@ -73,7 +75,7 @@ class PixelFile:
                 self._file.write(np.ascontiguousarray(values).tobytes())
                 self._file.flush()
         except OSError as error:
-            raise OutputError(f"Prepared images need {self._end / 2**30:.1f} GB of disk: {error.strerror}.") from error
+            raise _cannot_keep(self._folder, error) from error
         self._end += values.size
         return place
 
@@ -83,6 +85,15 @@ class PixelFile:
             self._file.seek(place.start)
             found = self._file.read(math.prod(place.shape))
         return np.frombuffer(found, np.uint8).reshape(place.shape)
+
+
+def _cannot_keep(folder: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(
+            f"There is no room left on the disk of {folder}, where the prepared images are kept while training runs: "
+            "free some, and go on with the training."
+        )
+    return OutputError(f"Prepared images cannot be kept in {folder}: {error.strerror or 'input/output error'}.")
 
 
 @dataclass(frozen=True)

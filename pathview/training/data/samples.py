@@ -14,6 +14,8 @@ from pathview.geometry import Region
 
 MASK_SEPARATOR = "|"
 """Between several masks of one image in a table."""
+_SEPARATORS = (",", ";", "\t")
+"""Of columns; a spreadsheet in German, say, writes semicolons."""
 
 
 def absolute(path: Path) -> Path:
@@ -80,7 +82,7 @@ def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, 
     """Rows of a csv by column, blanks around the cells taken off.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8; its columns are separated by commas, semicolons or tabs, as its first line says.
         columns: that it must have.
         need: what to say where one is missing, without a full stop.
 
@@ -89,10 +91,18 @@ def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, 
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            absent = [column for column in columns if column not in (reader.fieldnames or ())]
-            if absent:
-                raise DataError(f"{path.name} has no column {absent[0]!r}; {need}.")
+            separator, names = _header(file.readline(), columns)
+            if absent := [column for column in columns if column not in names]:
+                has = f"it has {', '.join(filter(None, names))}" if any(names) else "its first line is empty"
+                raise DataError(f"{path.name} has no column {absent[0]!r} ({has}); {need}.")
+            reader = csv.DictReader(file, names, delimiter=separator)
             return [{key: plain_cell((value or "").strip()) for key, value in row.items() if key} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error
+
+
+def _header(line: str, columns: Sequence[str]) -> tuple[str, list[str]]:
+    """What separates the columns of a table, and their names: that under which most of the wanted ones are found."""
+    read = {one: [name.strip() for name in next(csv.reader([line], delimiter=one), [])] for one in _SEPARATORS}
+    best = max(_SEPARATORS, key=lambda one: (sum(column in read[one] for column in columns), len(read[one])))
+    return best, read[best]

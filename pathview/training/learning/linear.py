@@ -41,6 +41,8 @@ class LinearFit:
     patients: int
     """Whose images could be used."""
     problems: tuple[str, ...]
+    images: int
+    """That were used."""
     seconds: float
     """That the head took once the features were there."""
 
@@ -80,7 +82,7 @@ def fit_linear(
     seconds = time.perf_counter() - started_at
     extractor.set_head(head.kernel, head.bias)
     patients = len({sample.patient for sample in learnt.samples})
-    return LinearFit(keras_backend.get_weights(model), patients, tuple(problems), seconds)
+    return LinearFit(keras_backend.get_weights(model), patients, tuple(problems), len(learnt.samples), seconds)
 
 
 def _kind(

@@ -176,8 +176,11 @@ def evaluate_samples(
         fitted_on = scoring.load_for_scoring(reference, recipe, settings, progress, cancel)[0] if reference else []
         baselines = scoring.patch_baselines(loaded, fitted_on, recipe.classes)
         extra["threshold"] = recipe.decision.threshold
-        scores = probabilities[:, -1]
-        extra["not_sure"] = int(((scores >= recipe.decision.lower) & (scores < recipe.decision.upper)).sum())
+        decision, scores = recipe.decision, probabilities[:, -1]
+        unsure = (scores >= decision.lower) & (scores < decision.upper)
+        extra["not_sure"] = int((unsure | (probabilities.max(axis=1) < decision.least)).sum())
+        if decision.temperature != 1:
+            extra["temperature"] = decision.temperature
     notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
     extra["left_out"] = notices
     if by:

@@ -3,20 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from pathview.results.statistics import patient_draws, patient_weights, percentile_interval, quotient, roc_areas
-from pathview.training.measures.predictions import AnyScored, Float, Labels, Scored
+from pathview.results.statistics import (
+    ENOUGH_FOR_INTERVAL,
+    patient_draws,
+    patient_weights,
+    percentile_interval,
+    quotient,
+    roc_areas,
+)
+from pathview.training.measures.calibration import estimate
+from pathview.training.measures.predictions import AnyScored, Float, Labels, Scored, ScoredClasses
+from pathview.training.runs.plan import Fields
 
 BOOTSTRAP_RUNS = 1000
+BASELINES = {
+    "majority": "the commonest class",
+    "mean_std_rgb": "colour alone",
+    "predict_nothing": "outlining nothing",
+    "bright_blob": "the brightest spot",
+}
+"""What a reader is told instead of a plain baseline's name."""
 _FEW = 5
 """Patients below which a test says little."""
+_NEEDED = {"sensitivity": (1,), "specificity": (0,), "dice": (), "iou": (), "pooled_dice": ()}
+"""Classes that a figure of two classes needs; the others need both."""
+_BY_DEFINITION = ("auc", "balanced_accuracy", "sensitivity", "specificity")
+"""What of a constant answer is the same whatever the patients."""
+WhyNot = Literal["", "few", "constant", "alike"]
+WHY_NOT: dict[WhyNot, str] = {
+    "few": "too few patients",
+    "constant": "by definition",
+    "alike": "all patients alike",
+}
+ABOUT_WHY_NOT: dict[WhyNot, str] = {
+    "few": (
+        f"Too few patients: fewer than {ENOUGH_FOR_INTERVAL} have images of a class that the figure needs, so it has "
+        "no interval."
+    ),
+    "constant": "By definition: one answer for all images has this figure whatever the patients.",
+    "alike": "All patients alike: each draw of patients gives the same figure, so it has no interval.",
+}
+
+
+class Reached(Fields):
+    """A figure, and its 95 % interval by patient bootstrap where there can be one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    why_not: WhyNot = ""
+    """Why there is no interval; empty where there is one."""
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+def estimates(scored: AnyScored) -> dict[str, Reached]:
+    """Each figure with its interval, or why it has none.
+
+    Whole patients are drawn with replacement. Where all draws agree that everything is right, or wrong, they would
+    promise certainty: Jeffreys' interval of so many patients takes their place.
+    """
+    spans = intervals(scored)
+    return {name: _reached(name, value, spans.get(name), scored) for name, value in scored.metrics().items()}
+
+
+def _reached(name: str, value: float, span: tuple[float, float] | None, scored: AnyScored) -> Reached:
+    if name in _BY_DEFINITION and _is_constant(scored):
+        return Reached(value=value, why_not="constant")
+    patients = _fewest(name, scored)
+    if span is None or patients < ENOUGH_FOR_INTERVAL:
+        return Reached(value=value, why_not="few")
+    if span[0] < span[1]:
+        return Reached(value=value, low=min(value, span[0]), high=max(value, span[1]))
+    if 0 < value < 1:
+        return Reached(value=value, why_not="alike")
+    found = estimate(value, np.array([value]), patients)
+    return Reached(value=value, low=found.low, high=found.high)
+
+
+def _is_constant(scored: AnyScored) -> bool:
+    answers = scored.probabilities if isinstance(scored, ScoredClasses) else scored.scores
+    return bool(np.ptp(answers, axis=0).max() == 0)
+
+
+def _fewest(name: str, scored: AnyScored) -> int:
+    """Patients of that class, among those which a figure needs, that has the fewest; of no class all patients."""
+    many = isinstance(scored, ScoredClasses)
+    needed = np.unique(scored.labels) if many else _NEEDED.get(name, (0, 1))
+    found = [len(np.unique(scored.patients[scored.labels == label])) for label in needed]
+    return min(found, default=len(np.unique(scored.patients)))
+
+
+def interval_fields(metrics: Mapping[str, Reached]) -> dict[str, object]:
+    """Figures and their intervals as every report prints them: None, and why, where there is no interval."""
+    spans = {name: found.span for name, found in metrics.items()}
+    without = {name: WHY_NOT[found.why_not] for name, found in metrics.items() if found.why_not}
+    return {
+        "metrics": {name: round(found.value, 4) for name, found in metrics.items()},
+        "intervals": {name: [round(end, 4) for end in span] if span else None for name, span in spans.items()},
+        **({"no_interval": without} if without else {}),
+    }
 
 
 def intervals(
@@ -76,6 +170,9 @@ def color_baseline(
     Fitted on ``fitted_on`` where given (the model's own training images), else leaving one patient
     out; None where a fit would see one class only.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     def fit(x: Float, y: Labels) -> Callable[[Float], Float] | None:
         known = np.unique(y)
@@ -130,13 +227,17 @@ def _figures(scored: AnyScored) -> dict[str, object]:
     return {
         "n_images": len(scored.labels),
         "n_patients": len(np.unique(scored.patients)),
-        "metrics": _rounded(scored.metrics()),
-        "intervals": {name: [round(low, 4), round(high, 4)] for name, (low, high) in intervals(scored).items()},
+        **interval_fields(estimates(scored)),
     }
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
+
+
+def in_words(name: str) -> str:
+    """A plain baseline, or a model, as a reader is told of it."""
+    return BASELINES.get(name, name.replace("_", " "))
 
 
 def shortcomings(figures: Mapping[str, Any]) -> list[str]:
@@ -150,6 +251,6 @@ def shortcomings(figures: Mapping[str, Any]) -> list[str]:
     better = {base: values[name] for base, values in figures["baselines"].items() if name in values}
     best = max(better, key=lambda base: better[base], default=None)
     if own is not None and best is not None and own <= better[best]:
-        beside = f"{best.replace('_', ' ')} ({name} {own:.2f}, {better[best]:.2f})"
+        beside = f"{in_words(best)} ({name} {own:.2f}, {better[best]:.2f})"
         found.append(f"On its test patients it did no better than the plain baseline {beside}.")
     return found

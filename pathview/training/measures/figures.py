@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pathview.errors import DataError
 from pathview.training.data.samples import Sample
-from pathview.training.measures.calibration import Bools, Estimate, Float, estimate
+from pathview.training.measures.calibration import Bools, Float
 from pathview.training.measures.comparing import LEAST_PATIENTS, Difference, figures_of, paired
-from pathview.training.measures.evaluate import intervals
+from pathview.training.measures.evaluate import Reached, estimates, in_words
 from pathview.training.measures.predictions import AnyScored, Scored, ScoredClasses
 from pathview.training.runs.plan import Fields, PartName
 
@@ -41,7 +41,7 @@ class Subgroup(Fields):
     """Empty: not known."""
     images: int
     patients: int
-    metrics: dict[str, Estimate]
+    metrics: dict[str, Reached]
     """Empty where there are too few patients to show any."""
     problem: str = ""
     """Why there are none, in one sentence."""
@@ -51,7 +51,7 @@ class Peer(Fields):
     """Another model, or a plain baseline, on the same images."""
 
     name: str
-    metrics: dict[str, Estimate]
+    metrics: dict[str, Reached]
     difference: Difference | None
     """Drawn together by patient; None where the truths at hand allow none."""
 
@@ -62,13 +62,28 @@ class Peer(Fields):
         return found is not None and found.low is not None and found.low > 0 and found.patients >= LEAST_PATIENTS
 
     @property
+    def worse(self) -> bool:
+        """Whether the model is worse than this one, by the whole interval of the difference."""
+        found = self.difference
+        return found is not None and found.high is not None and found.high < 0 and found.patients >= LEAST_PATIENTS
+
+    @property
+    def verdict(self) -> str:
+        """What the difference says of the model, without a full stop."""
+        if self.better:
+            return "it is better"
+        if self.worse:
+            return "it is worse"
+        lower = self.difference is not None and self.difference.difference < 0
+        return f"{'its figure is lower, ' if lower else ''}that it is better is not shown"
+
+    @property
     def sentence(self) -> str:
         """For the reader."""
-        name = self.name.replace("_", " ")
+        name = in_words(self.name)
         if self.difference is None:
             return f"It cannot be compared with {name} on these patients."
-        verdict = "it is better" if self.better else "that it is better is not shown"
-        return f"Against {name}: {self.difference.sentence}; {verdict}."
+        return f"Against {name}: {self.difference.sentence}; {self.verdict}."
 
 
 class Prediction(Fields):
@@ -88,26 +103,6 @@ class Prediction(Fields):
     def wrong(self) -> bool:
         """Whether the call is not the truth."""
         return self.called != self.label
-
-
-def estimates(scored: AnyScored) -> dict[str, Estimate]:
-    """Each figure with its interval by patient bootstrap."""
-    spans = intervals(scored)
-    patients = len(np.unique(scored.patients))
-    having = {
-        "sensitivity": len(np.unique(scored.patients[scored.labels == 1])),
-        "specificity": len(np.unique(scored.patients[scored.labels == 0])),
-    }
-    return {
-        name: _estimate(value, spans.get(name, (value, value)), having.get(name, 0) or patients)
-        for name, value in scored.metrics().items()
-    }
-
-
-def _estimate(value: float, span: tuple[float, float], patients: int) -> Estimate:
-    if span[0] < span[1]:
-        return Estimate(value=value, low=min(value, span[0]), high=max(value, span[1]))
-    return estimate(value, np.array([value]), patients)
 
 
 def peer(name: str, scored: AnyScored, other: AnyScored) -> Peer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pathview.training.runs.chosen import unit_of
+from pathview.training.runs.chosen import patients_named, unit_of
 from pathview.training.runs.plan import DatasetRow, Finding, Number, RecipeLevel
 
 LARGE_IMAGES = 1000
@@ -42,18 +42,21 @@ def advise(rows: Sequence[DatasetRow], base_kinds: Sequence[str] = (), outlines:
     large = len(rows) >= LARGE_IMAGES and patients >= LARGE_PATIENTS
     kinds = [row.kind for row in rows if row.kind]
     alike = bool(kinds) and max(set(kinds), key=kinds.count) in base_kinds
-    size = f"{len(rows)} images of {patients} patients are {'many' if large else 'few'}"
-    like = "like" if alike else "unlike"
+    named, without = len(patients_named(rows)), sum(not row.patient for row in rows)
+    of = f" of {named} patient{'s' if named != 1 else ''}" if named else ""
+    nameless = f" ({without} without a patient)" if without else ""
+    size = f"{len(rows)} images{of}{nameless} are {'many' if large else 'few'}"
+    like = "images like these" if alike else "images of another kind"
     case = {(False, True): 1, (True, True): 2, (False, False): 3, (True, False): 4}[large, alike]
     way = _OUTLINES if outlines else _WAYS[case]
     level: RecipeLevel = "thorough" if large or outlines else "quick"
-    return Advice(case, large, alike, level, f"{size}, and {like} what the base knows: {way}")
+    return Advice(case, large, alike, level, f"{size}, and the model that training begins from knows {like}: {way}")
 
 
 _WAYS = {
-    1: "train a linear classifier on the last layer's features (quick); fine-tuning would learn them by heart.",
+    1: "train a linear classifier on the last layer's features (quick); fine-tuning would learn these few by heart.",
     2: "fine-tune the whole network (thorough); there is enough for it.",
-    3: "train a linear classifier on the features of an earlier layer (quick); the last ones are about other things.",
+    3: "train a linear classifier on the features of an earlier layer (quick); its last layers fit that other kind.",
     4: "fine-tune the whole network from pretrained weights (thorough); that is better than starting from nothing.",
 }
 _OUTLINES = (

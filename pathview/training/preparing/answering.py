@@ -13,6 +13,7 @@ from pathview.errors import DataError, PathViewError
 from pathview.geometry import Region
 from pathview.jobs import CancelToken, ProgressSink, no_progress
 from pathview.models.catalogue import Catalogue
+from pathview.models.temperature import tempered_limit
 from pathview.results.regions import LIMIT, TileOrder, TileRegion
 from pathview.review.records.answered import Answer, AnswerValue, Reviewed, reviewable, reviewed, tile_regions
 from pathview.review.records.case import ImageRow
@@ -55,7 +56,10 @@ class Answering:
             return tile_regions(image, None, None, (), order)
         try:
             decision = self.catalogue.model(result.recipe).recipe.decision
-            band: tuple[float, float] | None = (decision.lower, decision.upper)
+            scale = result.provenance.get("settings", {}).get("temperature", 1.0) / decision.temperature
+            band: tuple[float, float] | None = (
+                tempered_limit(decision.lower, scale), tempered_limit(decision.upper, scale),
+            )  # fmt: skip
         except PathViewError:
             band = None
         return tile_regions(

@@ -22,7 +22,7 @@ from pathview.training.data.dataset import LABELS_FILE, class_index, read_layout
 from pathview.training.data.samples import Sample, absolute, read_table
 from pathview.training.preparing.inspect import Look, groups, look_at
 from pathview.training.preparing.store_labels import MarkedImage, StoreLabels
-from pathview.training.runs.chosen import NO_CLASS, TWO_CLASSES, truth_of
+from pathview.training.runs.chosen import NO_CLASS, TWO_CLASSES, patients_named, truth_of
 from pathview.training.runs.plan import DatasetRow, Plan, Question, Source
 from pathview.training.runs.run_folder import RunFolder
 
@@ -104,7 +104,7 @@ def summary(rows: Sequence[DatasetRow], question: Question, notices: tuple[str, 
         classes[name] = classes.get(name, 0) + 1
     return Collected(
         len(rows),
-        len({row.patient for row in usable if row.patient}),
+        len(patients_named(usable)),
         len({row.scanner for row in usable if row.scanner}),
         len(rows) - len(usable),
         len(usable) - len(hashes),

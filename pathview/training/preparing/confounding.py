@@ -129,9 +129,14 @@ def by_chance(patients: Codes, values: Codes, positive: Bools, area: float, seed
 
 
 def colour_finding(rows: Sequence[DatasetRow], truths: Sequence[str], seed: int = 0) -> Iterator[Finding]:
-    """How well mean and deviation of the colours alone guess the label of other patients, with its interval."""
+    """How well mean and deviation of the colours alone guess the label of other patients, with its interval.
+
+    Nothing where an image's colours are not in the table: it was written by hand, or before they were measured.
+    """
     from pathview.training.measures.evaluate import color_baseline
 
+    if not all(row.color for row in rows):
+        return
     names = sorted(set(truths))
     features = np.array([row.color for row in rows], np.float64)
     labels = np.array([names.index(truth) for truth in truths], np.intp)

@@ -16,8 +16,9 @@ from pathview.models.catalogue import Catalogue
 from pathview.settings import Settings
 from pathview.training.preparing import advice
 from pathview.training.preparing.confounding import colour_finding, confounding_findings
-from pathview.training.runs.chosen import chosen, corrected, truth_of, unit_of
-from pathview.training.runs.locked_split import families, require_locked, spelling
+from pathview.training.preparing.sizes import odd_sizes
+from pathview.training.runs.chosen import chosen, corrected, patients_named, truth_of, unit_of
+from pathview.training.runs.locked_split import families, few_with_truth, require_locked, spelling
 from pathview.training.runs.plan import DatasetRow, Finding, Health, Level, Number, PartName, Plan, Split
 from pathview.training.runs.run_folder import HEALTH, SPLIT, RunFolder
 
@@ -46,11 +47,16 @@ class Material:
 
     @cached_property
     def patients(self) -> dict[str, set[str]]:
-        """Patients of each truth."""
+        """Patients of each truth; an image that names none is of no patient."""
         found: dict[str, set[str]] = {name: set() for name in self.truths}
         for row in self.rows:
-            found.setdefault(self.truth(row), set()).add(unit_of(row))
+            found.setdefault(self.truth(row), set()).update([row.patient] if row.patient else [])
         return found
+
+    @cached_property
+    def nameless(self) -> Counter[str]:
+        """Images of each truth that name no patient."""
+        return Counter(self.truth(row) for row in self.rows if not row.patient)
 
     @property
     def truths(self) -> tuple[str, ...]:
@@ -160,10 +166,11 @@ def _patients_told(material: Material) -> Iterator[Finding]:
     without = [row for row in material.rows if not row.patient]
     override = material.plan.split.override
     if not without:
-        count = len({row.patient for row in material.rows})
+        count = len(patients_named(material.rows))
         yield _finding("ok", "patients", f"Every image names its patient; there are {count}.", {"patients": count})
     elif override is None:
-        sentence = f"{len(without)} images name no patient: no honest split can be made of them."
+        verb = "image names" if len(without) == 1 else "images name"
+        sentence = f"{len(without)} {verb} no patient: no honest split can be made of them."
         yield _finding("red", "no_patient", sentence, {"images": len(without)}, without)
     else:
         sentence = (
@@ -179,7 +186,7 @@ def _classes(material: Material) -> Iterator[Finding]:
     images: dict[str, Number] = {name: counts[name] for name in material.truths}
     outlines = material.plan.question.task == "segmentation"
     present = [name for name in material.truths if counts[name]]
-    words = ", ".join(f"{name} {counts[name]} images of {len(material.patients[name])} patients" for name in present)
+    words = ", ".join(f"{name} {_counted(material, name, counts[name])}" for name in present)
     if len(present) < 2 and not (outlines and present == ["outlined"]):
         only = f"There is only {present[0]!r}" if present else "There is nothing"
         yield _finding("red", "one_class", f"{only}: nothing can be told apart.", images)
@@ -199,22 +206,38 @@ def _classes(material: Material) -> Iterator[Finding]:
         yield from _balance(present, counts)
 
 
+def _counted(material: Material, name: str, images: int) -> str:
+    """Images of a truth and whose they are, in words."""
+    patients, without = len(material.patients[name]), material.nameless[name]
+    who = [f"{patients} patient{'s' if patients != 1 else ''}"] if patients else []
+    who += [f"{without} of no named patient" if patients else "no named patient"] if without else []
+    return f"{images} image{'s' if images != 1 else ''} of {', '.join(who)}"
+
+
 def _few(material: Material, present: Sequence[str], counts: Counter[str]) -> Iterator[Finding]:
-    least = min(present, key=lambda name: len(material.patients[name]))
-    patients, images = len(material.patients[least]), min(counts[name] for name in present)
+    # Where somebody overruled that images name no patient, each counts as one; where nobody did, nothing is counted.
+    units = {name: len(material.patients[name]) + material.nameless[name] for name in present}
+    least = min(present, key=lambda name: units[name])
+    patients, images = units[least], min(counts[name] for name in present)
     numbers: dict[str, Number] = {name: len(material.patients[name]) for name in present}
-    if patients < 2:
+    who = "patients" if not material.nameless[least] else "patients, or images that count as one,"
+    if material.nameless and material.plan.split.override is None:
+        pass
+    elif patients < 2:
         sentence = f"All images of {least!r} are of one patient: what is learnt of it cannot be tested on another."
         yield _finding("red", "few_patients", sentence, numbers)
     elif patients < _FEW_PATIENTS:
         sentence = (
-            f"Only {patients} patients have images of {least!r}: the figures will be uncertain; cross-validation by "
+            f"Only {patients} {who} have images of {least!r}: the figures will be uncertain; cross-validation by "
             "patient uses all of them."
         )
         yield _finding("amber", "few_patients", sentence, numbers)
     if images < _FEW_IMAGES:
         name = min(present, key=lambda one: counts[one])
-        yield _finding("amber", "few_images", f"There are only {images} images of {name!r}.", {"images": images})
+        sentence = (
+            f"There are only {images} images of {name!r}." if images > 1 else f"There is only 1 image of {name!r}."
+        )
+        yield _finding("amber", "few_images", sentence, {"images": images})
 
 
 def _balance(present: Sequence[str], counts: Counter[str]) -> Iterator[Finding]:
@@ -334,9 +357,12 @@ def _empty_parts(material: Material, split: Split) -> Iterator[Finding]:
             level: Level = "amber" if part == "validation" else "red"
             sentence = f"The {part} part has no image of {absent[0]!r}; take another seed, or add patients."
             yield _finding(level, f"class_missing_in_{part}", sentence, {})
+    for sentence in few_with_truth(split, material.rows, material.plan.question):
+        yield _finding("amber", "few_of_class_in_test", sentence, {})
     testing = len(split.patients("test"))
     if testing < _FEW_PATIENTS:
-        sentence = f"The test part has {testing} patients only: its figures will have wide intervals."
+        who = f"{testing} {'patient' if split.by == 'patient' else 'unit'}{'s' if testing != 1 else ''}"
+        sentence = f"The test part has {who} only: its figures will have wide intervals."
         yield _finding("amber", "small_test", sentence, {"patients": testing})
 
 
@@ -347,11 +373,18 @@ def _confounding(material: Material) -> Iterator[Finding]:
         yield from colour_finding(material.rows, truths)
 
 
+def _sizes(material: Material) -> Iterator[Finding]:
+    """Images that may not belong to the others at all."""
+    far, sentence = odd_sizes(material.rows)
+    if far:
+        yield _finding("amber", "odd_size", sentence, {"images": len(far)}, far)
+
+
 def _advice(material: Material) -> Iterator[Finding]:
     if material.rows:
         yield advice.finding(material.rows, material.base_kinds, material.plan.question.outlines)
 
 
 CHECKS: tuple[Check, ...] = (
-    _usable, _patients_told, _classes, _copies, _keys, _split, _confounding, _advice,
+    _usable, _sizes, _patients_told, _classes, _copies, _keys, _split, _confounding, _advice,
 )  # fmt: skip

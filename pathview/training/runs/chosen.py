@@ -53,6 +53,11 @@ def unit_of(row: DatasetRow) -> str:
     return row.patient or f"image {row.sha256[:16]}"
 
 
+def patients_named(rows: Iterable[DatasetRow]) -> set[str]:
+    """The patients that rows name, as they are spelt; an image that names none is of no patient."""
+    return {row.patient for row in rows if row.patient}
+
+
 def truth_of(row: DatasetRow, question: Question) -> str:
     """What is to be found out of a row: its class, or for a question of outlines alone whether it has one."""
     if question.task == "segmentation":
