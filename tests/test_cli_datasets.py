@@ -111,9 +111,9 @@ def test_that_answers_and_decisions_of_the_store_are_collected(run, tiny_models:
     [
         (("collect", "RUN"), "There is nothing to collect yet"),
         (("collect", "RUN", "--data", "nowhere"), "The data set nowhere does not exist"),
-        (("split", "RUN"), "has no plan.json yet"),
-        (("health", "RUN"), "has no plan.json yet"),
-        (("correct", "RUN", "a.png", "--leave-out"), "has no plan.json yet"),
+        (("split", "RUN"), "There is no training "),
+        (("health", "RUN"), "There is no training "),
+        (("correct", "RUN", "a.png", "--leave-out"), "There is no training "),
     ],
 )
 def test_that_what_cannot_be_done_is_one_sentence(run, tmp_path: Path, arguments, sentence: str) -> None:
