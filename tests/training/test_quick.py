@@ -109,6 +109,10 @@ def test_that_levels_are_what_they_say() -> None:
     assert exact.augmentation == paper.augmentation
     thorough = planned("vgg19-svm", "thorough")
     assert (thorough.training.method, thorough.training.early_stopping) == ("gradient", 10)
+    assert (planned("idc-patches", "exact").training.refit, planned("idc-patches", "thorough").training.refit) == (
+        True,
+        False,  # page 9 chooses on the validation patients
+    )
     assert planned("densenet121-tuned", "thorough").training.train_from == "conv5_block16_2_conv"
     assert planned("breakhis-vgg16-head", "quick", classes=("a", "b", "c")).classes == ("a", "b", "c")
     with pytest.raises(RecipeError, match="idc-cnn has no backbone"):

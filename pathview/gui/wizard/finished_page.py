@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QVBoxLayout, QWidget
 
 from pathview.gui.job_runner import Work
 from pathview.gui.theme import Theme
@@ -39,10 +39,9 @@ class FinishedPage(BasePage):
         """Below the words of an empty page: what can be done."""
         self.offer.setContentsMargins(0, 0, 0, 0)
         self.offer.addWidget(self.empty)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._waiting)
-        self._stack.addWidget(self.content)
-        self.body.addWidget(self._stack, 1)
+        self.content.hide()  # not a stack: that is as large as its larger part
+        self.body.addWidget(self._waiting, 1)
+        self.body.addWidget(self.content, 1)
 
     def enter(self) -> None:
         """Read the folder anew."""
@@ -59,7 +58,8 @@ class FinishedPage(BasePage):
         self.run.doubt("challenge", finished.doubt)
         lacking = self.wants()
         self.empty.setText(lacking)
-        self._stack.setCurrentIndex(0 if lacking else 1)
+        self._waiting.setVisible(bool(lacking))
+        self.content.setVisible(not lacking)
         self.show_finished()
         self.tell()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from pathview.gui.job_runner import Work
@@ -53,7 +53,7 @@ class HealthPage(BasePage):
     def _lay_parts(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.verdict, 1)
-        top.addWidget(self.again)
+        top.addWidget(self.again, 0, Qt.AlignmentFlag.AlignRight)
         self.body.addLayout(top)
         self.body.addWidget(self._empty)
         self.body.addLayout(self._cards)

@@ -178,8 +178,8 @@ def choosers(run: RunFolder) -> dict[PartName, Chooser]:
         raise DataError("The result is of another model than the one that is there; look at the result again.")
     if manifest.recipe.training.refit:
         raise DataError(
-            "The model was trained anew on its validation patients, so no threshold can be chosen on them; "
-            "switch the refit off."
+            "The model was trained anew on its validation patients, so no threshold can be chosen on them and its "
+            "recipe's stays. To choose one, train it again with refit switched off (page 6, More)."
         )
     rows = predictions_at(run, 1)
     parts: dict[PartName, tuple[Prediction, ...]] = {

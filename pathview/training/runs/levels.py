@@ -33,7 +33,8 @@ def planned_recipe(plan: Plan, settings: Settings) -> Planned:
     """The recipe of a plan: its file, its level, the question's classes, then the changes.
 
     - *quick*: the backbone as it starts, features once, and an SVM or a logistic regression on them.
-    - *thorough*: fine-tuning by gradient from a chosen layer (``training.train_from``), stopped early.
+    - *thorough*: fine-tuning by gradient from a chosen layer (``training.train_from``), stopped early; not trained anew
+      on the validation patients at the end.
     - *exact*: as the paper, or whoever wrote the recipe, has it.
 
     Raises:
@@ -120,6 +121,7 @@ def _thorough(recipe: Recipe) -> Recipe:
         values["network"] |= {"trainable_parameters": None}
     if recipe.training.early_stopping is None:
         spec["early_stopping"] = _PATIENCE
+    spec["refit"] = False  # thresholds are to be chosen on validation patients that it did not learn from
     return Recipe.model_validate(values)
 
 
