@@ -107,13 +107,11 @@ class ImageLoader(QObject):
             self._coming.pop(key).job.cancel()
 
     def read_pictures(self, images: Iterable[ImageRow]) -> None:
-        """Read images that are not here; each is shown when it has come."""
+        """Read images that are not here; each is shown when it has come, what has come before by :meth:`show_kept`."""
         for image in images:
             coming = self._read(image)
-            if coming is not None and not coming.wanted:
+            if coming is not None:
                 coming.wanted = True
-                if coming.coarse is not None:
-                    self.coarse_loaded.emit(image.id, coming.coarse)
 
     def prefetch(self, images: Iterable[ImageRow]) -> None:
         """Read images that will be wanted next; what goes wrong is told when they are."""
@@ -149,11 +147,13 @@ class ImageLoader(QObject):
             self.picture_loaded.emit(image.id, picture)
 
     def show_kept(self, image: ImageRow) -> None:
-        """Show an image at once if it is still here, and then see whether its file is."""
-        kept = self._cache.get(image)
+        """Show an image at once if it is still here, and then see whether its file is; or as much of it as has come."""
+        kept, coming = self._cache.get(image), self._coming.get(key_of(image))
         if kept is not None:
             self.picture_loaded.emit(image.id, kept)
             self._submit(image, check_unchanged, None)
+        elif coming is not None and coming.coarse is not None:
+            self.coarse_loaded.emit(image.id, coming.coarse)
 
     def load_maps(self, image_id: int, result: ResultRow) -> None:
         """Read the maps of a result."""

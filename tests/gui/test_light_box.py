@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -517,3 +518,12 @@ def test_that_stored_and_shown_agree_on_what_was_written() -> None:
     for turn in TURNS:
         assert np.array_equal(turn.array(as_kept(shown, turn)), shown)
     assert orientation("L", "CC", Turn(True, True, False)) == ["R", "P"]
+
+
+def test_that_what_has_come_before_a_step_hangs_does_not_keep_the_step_before(four: MainWindow) -> None:
+    viewer, state = four.viewer, four.desk.state
+    following = replace(state, step_index=state.step_index + 1)
+    assert following.step is not state.step
+    viewer.show_picture(following, following.hung[0].id)
+    viewer.hang(following, four.desk.room.protocols)
+    assert {tile.image_id for tile in viewer.box.tiles} == {slot.image_id for slot in following.step.slots}

@@ -18,10 +18,10 @@ from pathview.gui.viewer.light_box import LightBox
 from pathview.gui.viewer.pose import Stand
 from pathview.gui.viewer.tiled import TiledPicture
 from pathview.images.pyramid import PictureData
-from pathview.review.records.case import ImageRow
+from pathview.review.records.case import CaseDetail, ImageRow
 
 if TYPE_CHECKING:
-    from pathview.review.records.hanging import Protocol
+    from pathview.review.records.hanging import HungStep, Protocol
 
 _ROOM_FOR_TEXT = 400
 """Height of a tile from which all its corner texts fit."""
@@ -45,6 +45,8 @@ class Viewer(QWidget):
         self.labels = LabelBar()
         self.corner_texts = True
         self._state = CaseState()
+        self._hung: tuple[HungStep | None, CaseDetail | None] | None = None
+        """The step and the case that the light box hangs; None: nothing yet."""
         self._readout, self._tone, self._zoom = QLabel(""), QPushButton(""), QLabel("")
         for label in (self._readout, self._zoom):
             label.setObjectName("readout")
@@ -91,10 +93,11 @@ class Viewer(QWidget):
 
     def hang(self, state: CaseState, protocols: tuple[Protocol, ...]) -> None:
         """Hang a step, or make another image active."""
-        before, self._state = self._state, state
+        self._state = state
         self.bar.show_state(state, protocols)
         stands = {image.id: Stand.expected(image.info, image.mpp_um) for image in state.hung}
-        if before.step is not state.step or before.detail is not state.detail:
+        if self._hung is None or self._hung[0] is not state.step or self._hung[1] is not state.detail:
+            self._hung = (state.step, state.detail)
             known = {key: stand for key, stand in stands.items() if stand is not None}
             self.box.hang(state.step, known, state.active)
             for image in state.hung:
