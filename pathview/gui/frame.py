@@ -43,6 +43,8 @@ class _Middle(QWidget):
         top = self._bar.height() if self._bar.isVisibleTo(self) else 0
         height = self._banner.heightForWidth(self.width())
         self._banner.setGeometry(0, top, self.width(), max(height, self._banner.minimumSizeHint().height()))
+        if (laid_out := self._banner.layout()) is not None:  # which is as it was made until the banner is shown again
+            laid_out.setGeometry(self._banner.rect())
         self._banner.raise_()
 
 

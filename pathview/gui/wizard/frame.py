@@ -93,7 +93,8 @@ class TrainingWizard(QWizard):
         self.run.failed.connect(self._fail)
         self.run.changed.connect(self._show_title)
         self.run.doubts_changed.connect(self._mark_steps)
-        self.resize(_SIZE.boundedTo(self.screen().availableSize()))
+        if not self.isMaximized():
+            self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         self._jumping = True  # the first page is only passed
         self.restart()
         self.go_to(self.run.place.page)
