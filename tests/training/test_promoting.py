@@ -138,6 +138,16 @@ def test_that_a_comparison_counts_as_a_look_at_the_test_patients(
     assert found.split_sha256 == run.split().test_sha256
 
 
+def test_that_a_model_of_its_authors_own_columns_is_compared_on_all_locked_patients(
+    promoting: Promoting, run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = RECIPE.training.model_copy(update={"validate_where": {"type": "DM"}, "split": "random"})
+    folder = write_numbers_model(tmp_path / "present", 1, RECIPE.model_copy(update={"training": theirs}))
+    promoting.promote(promoting.register(folder), None, Override(who="Dr A", why="first"))
+    found = compared(promoting, registered(promoting, tmp_path, 2), run, {1: 0.5, 2: 1.0}, monkeypatch)
+    assert found.decides.patients == len(run.split().patients("test"))
+
+
 def test_that_patients_whom_one_of_the_models_was_trained_on_are_left_out(
     promoting: Promoting, run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

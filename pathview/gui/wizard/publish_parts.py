@@ -187,7 +187,7 @@ def against_it(finished: Finished) -> str:
 
 def _not_compared(standing: Standing) -> str:
     if standing.done:
-        return "It was not compared."
+        return "No comparison is kept here; the card tells how it was published."
     against = standing.rival or "the best plain baseline, since there is no model in its place yet"
     return f"{_NOT_COMPARED} It would be against {against}."
 

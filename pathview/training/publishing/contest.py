@@ -70,8 +70,8 @@ def contest(request: ContestRequest, settings: Settings, progress: ProgressSink,
     networks = [open_network(folder, settings) for folder in folders]
     if len(networks) > 1 and not comparable(networks[0].recipe, networks[1].recipe):
         raise DataError(f"{request.present_words} answers another question than {manifest.recipe.name}.")
-    log_use(run, request.who, "comparison", manifest.sha256)
     parts = [locked_parts(run, network.recipe, settings) for network in networks]
+    log_use(run, request.who, "comparison", manifest.sha256)
     out, notices = _seen_before(parts[0].test, [read_seen(folder) for folder in folders], progress, cancel)
     found = []
     for index, (network, own) in enumerate(zip(networks, parts, strict=True)):

@@ -16,10 +16,15 @@ from pathview.training.runs.run_folder import RunFolder
 def locked_parts(run: RunFolder, recipe: Recipe, settings: Settings) -> Parts:
     """Every sample that the training uses in its part.
 
+    Where the recipe names columns or a split of its author's own data (``validate_where``, ``split``) they are not
+    those of a run: its parts are by patient, and whole.
+
     Raises:
         DataError: data or split are missing or damaged, are not those that were locked, or the recipe tells other
             classes apart than the question does.
     """
+    own = recipe.training.model_copy(update={"validate_where": {}, "split": "patient"})
+    recipe = recipe.model_copy(update={"training": own})
     plan, split = run.plan(), run.split()
     rows = chosen(plan, run.rows())
     require_locked(split, rows)
