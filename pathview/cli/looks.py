@@ -19,7 +19,7 @@ RunOption = Annotated[Path | None, typer.Option("--run", help="Folder or name of
 RunFolderOption = Annotated[Path, typer.Option("--run", help="Folder or name of a training.")]
 
 
-def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None) -> None:
+def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None, reader: str | None) -> None:
     """The model of a run on its locked test patients, as ``pathview evaluate --run`` prints it."""
     from pathview.training.judging.result import make_result
     from pathview.training.measures.folds import folds_of
@@ -27,7 +27,7 @@ def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None) 
     trained = run_of(context, folder)
     folds, why = folds_of(trained)  # what is damaged is told before the test patients are looked at
     progress = StderrProgress()
-    with session(context, runtime=runtime) as work:
+    with session(context, runtime=runtime, reader=reader) as work:
         result = work.engine.run(make_result, trained, work.reader, work.settings, progress=progress)
     progress.clear()
     for peer in (*result.baselines, *([result.base] if result.base else [])):

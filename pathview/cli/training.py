@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pathview.cli.base import RuntimeOption, StderrProgress, conditions, emit, say, session
+from pathview.cli.base import ReaderOption, RuntimeOption, StderrProgress, conditions, emit, say, session
 from pathview.cli.looks import RunOption, evaluate_run
 from pathview.cli.runs import PlanChanges, show_folds, train_run
 from pathview.errors import OutputError
@@ -167,6 +167,7 @@ def evaluate(
     folds_only: Annotated[
         bool, typer.Option("--folds-only", help="With --run: its cross-validation; the test patients stay closed.")
     ] = False,
+    reader: ReaderOption = None,
     runtime: RuntimeOption = None,
 ) -> None:
     """Measure a model on known truth; by default only on images that its training never saw.
@@ -176,14 +177,14 @@ def evaluate(
     """
     if run is not None:
         if model is not None or data is not None or out is not None or where or by or part != "unseen":
-            raise typer.BadParameter("--run takes --runtime or --folds-only and no other option")
+            raise typer.BadParameter("--run takes --runtime, --reader or --folds-only and no other option")
         if folds_only:
             show_folds(context, run)
         else:
-            evaluate_run(context, run, runtime)
+            evaluate_run(context, run, runtime, reader)
         return
-    if folds_only:
-        raise typer.BadParameter("--folds-only goes with --run")
+    if folds_only or reader is not None:
+        raise typer.BadParameter("--folds-only and --reader go with --run")
     if model is None or data is None:
         raise typer.BadParameter("give --model and --data, or --run")
     from pathview.training.measures.assess import PARTS, EvaluateRequest, evaluate_model

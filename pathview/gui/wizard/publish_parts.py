@@ -309,9 +309,12 @@ class VersionsBlock(QWidget):
         for part in (self.back, self.why):
             part.setVisible(standing.earlier is not None)
         self.back.setEnabled(not working)
-        self.back.setText("&Withdraw it" if withdraws else f"Ro&ll back to version {standing.earlier}")
+        self.back.setText(
+            f"&Withdraw version {standing.present}" if withdraws else f"Ro&ll back to version {standing.earlier}"
+        )
         self.after.setVisible(withdraws)
-        self.after.setText(f"Once it is withdrawn, {standing.after or f'no version of {standing.name} is used'}.")
+        after = standing.after or f"no version of {standing.name} is used"
+        self.after.setText(f"Once version {standing.present} is withdrawn, {after}.")
 
 
 class TrustDialog(QDialog):

@@ -158,7 +158,7 @@ def test_that_what_is_published_over_another_model_analyses_its_images_and_can_b
     assert default(tiny_models) == "ours"
     assert block.about_publish.text() == "It is published: it analyses histology images."
     assert block.comparison.text() == "No comparison is kept here; the card tells how it was published."
-    assert page.versions.after.text() == "Once it is withdrawn, tiny-cnn analyses histology images again."
+    assert page.versions.after.text() == "Once version 1 is withdrawn, tiny-cnn analyses histology images again."
     qtbot.keyClicks(page.versions.why, "it was a trial")
     with qtbot.waitSignal(wizard.run.models_changed):
         page.versions.back.click()
