@@ -146,7 +146,7 @@ def test_that_values_are_counted_inside_a_rectangle_and_beside_holes() -> None:
 def test_that_a_line_that_crosses_itself_holds_the_same_pixels_as_a_polygon_and_as_a_region(corners) -> None:
     """The corners lie between the pixels' centres, so that none is on the line itself by intent."""
     mark = Mark("polygon", tuple((x + 0.013 * x * y, y + 0.017 * x) for x, y in corners))
-    if not mark.measurable:
+    if not mark.measurable or mark.area_px < 1:  # of a sliver the grid of outlines may leave nothing
         return
     whole = Region(-1, -1, 20, 20)
     region = with_shape(mark, shape_of(mark))
