@@ -119,6 +119,10 @@ class ImageLoader(QObject):
             if "size" in image.info:
                 self._read(image)
 
+    def is_reading(self, image: ImageRow) -> bool:
+        """Whether a picture is on its way."""
+        return key_of(image) in self._coming
+
     def _read(self, image: ImageRow) -> _Coming | None:
         """Have an image read once, whoever asks; None where it is here."""
         key = key_of(image)

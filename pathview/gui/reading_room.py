@@ -64,6 +64,8 @@ class ReadingRoom(QObject):
         """The hanging that the reader prefers; empty: chosen by the images."""
         self._by_hand = ""
         """The one that the reader chose for this case."""
+        self._unmapped: set[int] = set()
+        """Images whose maps are read when their picture has come: reading both at once delays the picture."""
         self.loader = ImageLoader(handle, reading, store, cache, self)
         self.loader.picture_loaded.connect(self._on_picture)
         self.loader.coarse_loaded.connect(self._on_coarse)
@@ -192,7 +194,17 @@ class ReadingRoom(QObject):
             else:
                 self.loader.show_kept(image)
         own = self.state.detail.images if self.state.detail is not None else ()
-        for image in {image.id: image for image in (*first, *own)}.values():
+        wanted = {image.id: image for image in (*first, *own)}
+        self._unmapped = {image_id for image_id, image in wanted.items() if self.loader.is_reading(image)}
+        for image in wanted.values():
+            if image.id not in self._unmapped:
+                self._load_maps(image)
+
+    def _load_maps_now(self, image_id: int) -> None:
+        """Its picture is there, or there will be none."""
+        image = self.state.image_of(image_id)
+        if image_id in self._unmapped and image is not None:
+            self._unmapped.remove(image_id)
             self._load_maps(image)
 
     def _load_maps(self, image: ImageRow) -> None:
@@ -239,6 +251,7 @@ class ReadingRoom(QObject):
         self.state = self.state.with_view(image_id, **fresh)
         finer = coarse is not None and not coarse.partial and coarse.levels[0].downsample > 1
         (self.frame_changed if finer else self.picture_changed).emit(image_id)
+        self._load_maps_now(image_id)
         if self.state.graphics:
             self._need_graphics()
         if self.state.breast:
@@ -331,6 +344,7 @@ class ReadingRoom(QObject):
     def _on_failed(self, image_id: int, error: Exception) -> None:
         self.state = self.state.with_view(image_id, problem=str(error), picture=None)
         self.picture_changed.emit(image_id)
+        self._load_maps_now(image_id)
         self.failed.emit(error)
 
     # measuring

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from pathview.gui.viewer.canvas import Canvas
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.picture import BREAST_BGRA, GRAPHICS_BGRA, OUTLINE_BGRA
 from pathview.results.findings import Finding
+from pathview.review.records.case import ResultRow
 from tests.gui.studies import (
     FOUR,
     TURNS,
     as_kept,
     canvas_of,
     click,
+    drag,
     drawn,
     hung_titles,
     keep_result,
@@ -206,6 +209,55 @@ def test_that_a_row_of_the_table_jumps_to_its_finding(qtbot, four: MainWindow) -
     qtbot.keyClick(four, KEY.Key_W)
     settled(qtbot, four)
     assert_in_the_middle(canvas_of(four, "R CC"), findings_of(four, "R CC")[0])
+
+
+def test_that_a_finding_is_pointed_out_on_the_active_view_alone(qtbot, four: MainWindow) -> None:
+    keep_two_spots(qtbot, four)
+    choose_row(qtbot, four, "L MLO", 2)
+    click(canvas_of(four, "R CC"), QPointF(2, 2))
+    settled(qtbot, four)
+    assert four.desk.state.finding is None
+    assert canvas_of(four, "L MLO").finding is None
+    assert four.study.table.currentIndex().data().strip() == "R CC"
+    choose_row(qtbot, four, "L MLO", 2)
+    qtbot.keyClick(four, KEY.Key_S)
+    settled(qtbot, four)
+    assert hung_titles(four) == [["R CC", "L CC"]]
+    assert four.desk.state.finding is None
+    assert four.study.table.currentIndex().data().strip() == four.desk.state.image.title
+
+
+def test_that_the_row_of_a_view_leaves_none_of_its_findings_pointed_out(qtbot, four: MainWindow) -> None:
+    keep_two_spots(qtbot, four)
+    choose_row(qtbot, four, "L MLO", 1)
+    choose_row(qtbot, four, "L MLO")
+    assert four.desk.state.finding is None
+    assert canvas_of(four, "L MLO").finding is None
+    assert four.study.table.currentIndex().data().strip() == "L MLO"
+    drag(canvas_of(four, "L MLO"), QPointF(40, 40), QPointF(60, 60))
+    assert four.study.table.currentIndex().data().strip() == "L MLO"
+
+
+def test_that_a_finding_stays_pointed_out_while_its_view_is_moved(qtbot, four: MainWindow) -> None:
+    keep_two_spots(qtbot, four)
+    choose_row(qtbot, four, "L MLO", 1)
+    chosen = four.desk.state.finding
+    drag(canvas_of(four, "L MLO"), QPointF(40, 40), QPointF(60, 60))
+    assert chosen is not None
+    assert four.desk.state.finding == chosen
+
+
+@pytest.mark.parametrize(("by", "view", "number"), [(1, "R MLO", 1), (-1, "L CC", 2)])
+def test_that_the_next_finding_is_counted_from_the_active_view(
+    qtbot, four: MainWindow, by: int, view: str, number: int
+) -> None:
+    keep_two_spots(qtbot, four)
+    order = [image.title for image in four.desk.state.detail.images]
+    assert order == TITLES
+    click(canvas_of(four, "R MLO"), QPointF(2, 2))
+    four.desk.room.next_finding(by)
+    settled(qtbot, four)
+    assert (four.desk.state.image.title, four.desk.state.finding[1]) == (view, number)
 
 
 def assert_in_the_middle(canvas: Canvas, finding: Finding) -> None:
@@ -409,6 +461,27 @@ def test_that_images_are_being_read_before_they_are_laid_out(qtbot, with_priors:
     assert asked == [True]
     settled(qtbot, with_priors)
     assert all(view.picture is not None for view in map(desk.state.view_of, (i.id for i in desk.state.hung)))
+
+
+def test_that_maps_are_read_when_their_pictures_have_come(
+    qtbot, four: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_two_spots(qtbot, four)
+    desk, asked = four.desk, []
+    read = desk.room.loader.load_maps
+
+    def load_maps(image_id: int, result: ResultRow) -> None:
+        asked.append((image_id, desk.state.view_of(image_id).picture is not None))
+        read(image_id, result)
+
+    monkeypatch.setattr(desk.room.loader, "load_maps", load_maps)
+    desk._cache._pictures.clear()
+    desk.room.state = replace(desk.state, views={})
+    desk.room.choose_step(0)
+    settled(qtbot, four)
+
+    assert sorted(asked) == [(image.id, True) for image in desk.state.images]
+    assert all(desk.state.view_of(image.id).probability is not None for image in desk.state.images)
 
 
 def test_that_the_first_study_has_no_prior(qtbot, with_priors: MainWindow) -> None:
