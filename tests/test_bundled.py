@@ -17,6 +17,7 @@ from pathview.models.weights import CARD, WEIGHTS
 from pathview.settings import INVESTIGATIONAL, Settings
 from pathview.training.measures.assess import EvaluateRequest, evaluate_model
 from pathview.training.measures.evaluate import in_words
+from pathview.training.measures.words import figure_words
 
 BUNDLED = ("idc-patches", "lesion-unet")
 
@@ -75,7 +76,7 @@ def test_that_cards_state_figures_baselines_limits_and_licence(models, name: str
     for figure, value in metrics["metrics"].items():
         low, high = metrics["intervals"][figure]
         assert low <= value <= high
-        assert f"| {figure} | {value:.3f} | {low:.3f} to {high:.3f} |" in card
+        assert f"| {figure_words(figure)} | {value:.3f} | {low:.3f} to {high:.3f} |" in card
 
 
 @pytest.mark.parametrize(

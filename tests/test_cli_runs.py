@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from pathview import cli
 from pathview.training.runs.locked_split import lock_split
 from pathview.training.runs.locked_uses import uses_of_test
 from pathview.training.runs.run_folder import RunFolder
-from tests.makers import tiny_cnn_recipe, write_random_model
+from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
+from tests.training.test_result import write_outlined_run
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def test_that_a_run_is_chosen_for_estimated_trained_and_evaluated(folder: Path, 
         (("--level", "exact", "--set", "wings=2"), 1, "no hyper-parameter 'wings'"),
         (("--level", "exact", "--set", "learning_rate=-1"), 1, "training.learning_rate cannot be -1: above 0"),
         (("--level", "careless"), 2, "quick, thorough or exact"),
+        (("--level", "exact", "--trials"), 1, "tells classes apart: its learning curve needs no trials"),
     ],
 )
 def test_that_a_wrong_wish_is_one_sentence(more, code: int, sentence: str, folder: Path, recipe: Path, capsys) -> None:
@@ -107,6 +110,29 @@ def test_that_folds_are_trained_after_the_model_and_shown_beside_the_result_or_a
     code, result, _ = call(capsys, "evaluate", "--run", folder)
     assert (code, result[0]["folds"], result[0]["part"]) == (0, folds, "test")
     assert call(capsys, "evaluate", "--model", "idc-cnn", "--data", folder, "--folds-only")[0] == 2
+
+
+def test_that_trials_are_wanted_after_the_model_and_shown_beside_the_folds_that_are_not_there(
+    tmp_path: Path, capsys
+) -> None:
+    model = write_random_model(tmp_path / "models", tiny_unet_recipe())
+    run = write_outlined_run(tmp_path, model)
+    shutil.rmtree(run.model)
+    told = {"color": (100.0,) * 6}
+    run.write_rows(one.model_copy(update={**told, "outlined": 0.1 * (one.label == "malignant")}) for one in run.rows())
+    lock_split(run)
+    chosen = ("--recipe", model, "--level", "exact", "--epochs", 1, "--set", "batch=4")
+    code, found, _ = call(capsys, "train", "--run", run.path, *chosen)
+    assert (code, "trials" in found[0]) == (0, False)
+    code, found, err = call(capsys, "train", "--run", run.path, "--trials", "--resume")
+    assert code == 0
+    assert "outlines of other patients, epoch 1 of 1" in err
+    assert found[0]["trials"]["learning_curve"][-1]["share"] == 1.0
+    code, shown, err = call(capsys, "evaluate", "--run", run.path, "--folds-only")
+    assert (code, shown) == (0, [{"run": str(run.path), "trials": found[0]["trials"]}])
+    assert "the split was asked for no folds" in err
+    assert found[0]["trials"]["sentence"] in err
+    assert not uses_of_test(run)
 
 
 def test_that_a_run_without_folds_says_so(folder: Path, capsys) -> None:

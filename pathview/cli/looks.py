@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pathview.cli.base import ReaderOption, RuntimeOption, StderrProgress, emit, say, session
-from pathview.cli.runs import run_of, say_folds
+from pathview.cli.runs import Others, run_of
 from pathview.models.runtimes import Runtime
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ RunFolderOption = Annotated[Path, typer.Option("--run", help="Folder or name of 
 def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None, reader: str | None) -> None:
     """The model of a run on its locked test patients, as ``pathview evaluate --run`` prints it."""
     from pathview.training.judging.result import make_result
-    from pathview.training.measures.folds import folds_of
 
     trained = run_of(context, folder)
-    folds, why = folds_of(trained)  # what is damaged is told before the test patients are looked at
+    others = Others.of(trained)  # what is damaged is told before the test patients are looked at
     progress = StderrProgress()
     with session(context, runtime=runtime, reader=reader) as work:
         result = work.engine.run(make_result, trained, work.reader, work.settings, progress=progress)
@@ -34,11 +33,8 @@ def evaluate_run(context: typer.Context, folder: Path, runtime: Runtime | None, 
         say(peer.sentence)
     for notice in result.notices:
         say(notice)
-    if folds is not None:
-        say_folds(folds)
-    else:
-        say(why)
-    emit({**result.summary(), "run": str(folder), **({"folds": folds.summary()} if folds is not None else {})})
+    others.say()
+    emit({**result.summary(), "run": str(folder), **others.summaries})
 
 
 @app.command()

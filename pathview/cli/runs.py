@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathview.settings import Settings
     from pathview.training.learning.running import RunOptions
     from pathview.training.measures.folds import CrossValidation
+    from pathview.training.measures.trials import Trials
     from pathview.training.runs.plan import Plan
     from pathview.training.runs.run_folder import RunFolder
 
@@ -29,10 +30,17 @@ class PlanChanges:
     seed: int | None = None
     settings: tuple[str, ...] = ()
     """``name=value`` of hyper-parameters."""
+    trials: bool | None = None
+    """Whether an outlining model is tried on fewer patients, and on other patients' outlines."""
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return self != PlanChanges()
+
+    @property
+    def of_model(self) -> bool:
+        """Whether any of them makes another model."""
+        return self != PlanChanges(trials=self.trials)
 
 
 def run_of(context: typer.Context, folder: Path) -> RunFolder:
@@ -82,6 +90,8 @@ def train_run(
     if ran.folds is not None:
         for notice in (ran.folds.about, *ran.folds.notices):
             say(notice)
+    for notice in ran.trials.notices if ran.trials is not None else ():
+        say(notice)
     say(f"The test patients were not looked at: pathview evaluate --run {folder}")
     emit(
         {
@@ -93,26 +103,56 @@ def train_run(
             "best_epoch": ran.best_epoch,
             "ended": ran.ended,
             **({"folds": ran.folds.summary()} if ran.folds is not None else {}),
+            **({"trials": ran.trials.summary()} if ran.trials is not None else {}),
         }
     )
 
 
 def show_folds(context: typer.Context, folder: Path) -> None:
-    """The cross-validation of a run, for which no test patient is looked at."""
-    from pathview.training.measures.folds import folds_of
-
-    found, why = folds_of(run_of(context, folder))
-    if found is None:
-        raise DataError(why)
-    say_folds(found)
-    emit({"run": str(folder), "folds": found.summary()})
+    """Cross-validation and trials of a run, for which no test patient is looked at."""
+    found = Others.of(run_of(context, folder))
+    if not found.summaries:
+        raise DataError(found.why)
+    found.say()
+    emit({"run": str(folder), **found.summaries})
 
 
-def say_folds(found: CrossValidation) -> None:
-    """What a cross-validation came to, and what must not be overlooked."""
-    say(f"{found.sentence} {found.about}")
-    for notice in found.notices:
-        say(notice)
+@dataclass(frozen=True)
+class Others:
+    """What was trained beside a model."""
+
+    folds: CrossValidation | None
+    trials: Trials | None
+    why: str
+    """Why there is no cross-validation."""
+
+    @classmethod
+    def of(cls, run: RunFolder) -> Others:
+        """Of a run.
+
+        Raises:
+            DataError, ModelError: something is damaged.
+        """
+        from pathview.training.measures.folds import folds_of
+        from pathview.training.measures.trials import trials_of
+
+        folds, why = folds_of(run)
+        return cls(folds, trials_of(run)[0], why)
+
+    @property
+    def summaries(self) -> dict[str, object]:
+        """To be printed with a result."""
+        known = {"folds": self.folds, "trials": self.trials}
+        return {name: found.summary() for name, found in known.items() if found is not None}
+
+    def say(self) -> None:
+        """What they came to, and what must not be overlooked."""
+        say(f"{self.folds.sentence} {self.folds.about}" if self.folds is not None else self.why)
+        if self.trials is not None:
+            say(self.trials.sentence)
+        for found in (self.folds, self.trials):
+            for notice in found.notices if found is not None else ():
+                say(notice)
 
 
 def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings) -> None:
@@ -121,7 +161,7 @@ def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings)
     from pathview.training.runs.hyperparameters import parsed
     from pathview.training.runs.levels import planned_recipe
 
-    if epochs_kept(run.state) and not anew:
+    if epochs_kept(run.state) and wanted.of_model and not anew:
         raise DataError(f"{run.name} was begun with the settings that it has; change them together with --anew.")
     if wanted.level not in (None, "quick", "thorough", "exact"):
         raise typer.BadParameter("--level is quick, thorough or exact")
@@ -134,8 +174,10 @@ def _change(run: RunFolder, wanted: PlanChanges, anew: bool, settings: Settings)
     plan = plan.model_copy(update={"recipe": chosen, "seed": plan.seed if wanted.seed is None else wanted.seed})
     recipe = planned_recipe(plan, settings).recipe
     changes = {**chosen.changes, **dict(parsed(text, recipe) for text in wanted.settings)}
-    plan = plan.model_copy(update={"recipe": chosen.model_copy(update={"changes": changes})})
-    planned_recipe(plan, settings)
+    tries = chosen.trials if wanted.trials is None else wanted.trials
+    plan = plan.model_copy(update={"recipe": chosen.model_copy(update={"changes": changes, "trials": tries})})
+    if planned_recipe(plan, settings).recipe.classifies and wanted.trials:
+        raise DataError(f"{chosen.name} tells classes apart: its learning curve needs no trials, see its result.")
     run.write_plan(plan)
 
 

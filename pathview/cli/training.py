@@ -66,6 +66,10 @@ def train(
     listed: Annotated[bool, typer.Option("--list", help="With --run: show its hyper-parameters.")] = False,
     estimate: Annotated[bool, typer.Option("--estimate", help="With --run: how long it takes here.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="With --run: logs for TensorBoard.")] = False,
+    trials: Annotated[
+        bool | None,
+        typer.Option("--trials/--no-trials", help="With --run, of outlines: train on fewer patients too."),
+    ] = None,
 ) -> None:
     """Train a recipe on local labels, split by patient, and report on patients that it never saw.
 
@@ -78,12 +82,12 @@ def train(
 
         changes = [*([f"training.epochs={epochs}"] if epochs is not None else []), *(change or [])]
         options = RunOptions(resume, anew, init, from_scratch, tensorboard)
-        train_run(context, run, PlanChanges(recipe, level, seed, tuple(changes)), options, estimate, listed)
+        train_run(context, run, PlanChanges(recipe, level, seed, tuple(changes), trials), options, estimate, listed)
         return
     if recipe is None or out is None:
         raise typer.BadParameter("give --recipe and --out, or --run")
-    if anew or change or listed or estimate or tensorboard or level:
-        raise typer.BadParameter("--level, --anew, --set, --list, --estimate and --tensorboard go with --run")
+    if anew or change or listed or estimate or tensorboard or level or trials is not None:
+        raise typer.BadParameter("--level, --anew, --set, --list, --estimate, --tensorboard and --trials go with --run")
     if split not in (None, "patient", "random"):
         raise typer.BadParameter("--split is patient or random")
     if (data is None) == (labels is None):
@@ -165,7 +169,7 @@ def evaluate(
     where: Annotated[list[str] | None, typer.Option("--where", help="column=value of the label table.")] = None,
     by: Annotated[str, typer.Option("--by", help="Column of the label table to tell figures apart by.")] = "",
     folds_only: Annotated[
-        bool, typer.Option("--folds-only", help="With --run: its cross-validation; the test patients stay closed.")
+        bool, typer.Option("--folds-only", help="With --run: its cross-validation and trials; the test stays closed.")
     ] = False,
     reader: ReaderOption = None,
     runtime: RuntimeOption = None,

@@ -26,6 +26,8 @@ EOSIN = (0.072, 0.990, 0.105)
 _LIGHT = 240.0
 """Grey of the lamp through empty glass where none is seen, and the numbers below: M. Macenko et al., ISBI 2009,
 1107-1110."""
+LIGHT_UNSEEN = (_LIGHT, _LIGHT, _LIGHT)
+"""What the light is taken for, rather than measured, where no glass is among the pixels."""
 _TRANSPARENT = 0.15
 """Mean optical density up to which a pixel shows glass. (That of each colour, as some have it, would leave out eosin
 alone, which hardly absorbs red.)"""
@@ -53,7 +55,7 @@ class Stains:
 
     vectors: tuple[tuple[float, float, float], tuple[float, float, float]]
     most: tuple[float, float]
-    light: tuple[float, float, float] = (240.0, 240.0, 240.0)
+    light: tuple[float, float, float] = LIGHT_UNSEEN
 
 
 REFERENCE = Stains(((0.5626, 0.7201, 0.4062), (0.2159, 0.8012, 0.5581)), (1.9705, 1.0308))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pathview.geometry import Region
 from pathview.images.damage import read_sparing
+from pathview.images.patches import PatchMosaic
 from pathview.images.source import FlatImage, ImageSource, level_for
 from pathview.images.stain import Stains, estimate
 from pathview.images.tissue import Tissue, find_tissue
@@ -38,6 +39,8 @@ def stains_of(
     """
     if not source.info.is_color:
         return None, "it is a grey image"
+    if isinstance(source, PatchMosaic) and source.patches:  # what lies between its patches is no glass
+        return estimate(np.concatenate([source.read_patch(patch).reshape(-1, 3) for patch in source.patches]))
     if isinstance(source, FlatImage) and source.pixels.size <= 64 * _PLACES * _SIDE**2:
         return estimate(np.asarray(source.pixels, np.uint8))
     places = sample_tissue(source, tissue or find_tissue(source, cancel), cancel)

@@ -166,6 +166,13 @@ class Catalogue:
                 return load_recipe(folder / f"{name}.toml")
         return self.model(name).recipe
 
+    def title(self, name: str) -> str:
+        """What people call a recipe or model; its name where there is none of that name any more."""
+        try:
+            return self.recipe(name).title
+        except (ModelError, RecipeError):
+            return name
+
     def default_for(self, kind: Kind) -> Model | None:
         """The model that is offered for a kind of image: one with weights, or None."""
         return self.found().default_for(kind)

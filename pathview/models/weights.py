@@ -115,16 +115,16 @@ def read_weights(folder: Path, manifest: Manifest, shapes: Mapping[str, tuple[in
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError) as error:
-        raise ModelError(f"The weights of {folder.name} are damaged; install the model again.") from error
+        raise ModelError(f"The weights of {manifest.recipe.name} are damaged; install the model again.") from error
     found = {name: tensor.shape for name, tensor in tensors.items()}
     if found != dict(shapes):
         differing = sorted(set(found.items()) ^ set(shapes.items()))[0][0]
-        raise ModelError(f"The weights of {folder.name} do not fit its network (first at {differing}).")
+        raise ModelError(f"The weights of {manifest.recipe.name} do not fit its network (first at {differing}).")
     if any(tensor.dtype.kind != "f" for tensor in tensors.values()):
-        raise ModelError(f"The weights of {folder.name} are not floating-point numbers.")
+        raise ModelError(f"The weights of {manifest.recipe.name} are not floating-point numbers.")
     full = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
     if not all(np.isfinite(tensor).all() for tensor in full.values()):
-        raise ModelError(f"The weights of {folder.name} hold values that are no numbers; train it again.")
+        raise ModelError(f"The weights of {manifest.recipe.name} hold values that are no numbers; train it again.")
     return full
 
 

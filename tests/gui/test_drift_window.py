@@ -35,7 +35,8 @@ def a_drift(moved: float) -> Drift:
 
 
 def test_that_a_model_without_analyses_says_so(qtbot, dialog: DriftDialog) -> None:
-    assert {dialog.model.itemText(row) for row in range(dialog.model.count())} == {"tiny-cnn", "tiny-unet"}
+    models = {dialog.model.itemText(row): dialog.model.itemData(row) for row in range(dialog.model.count())}
+    assert models == {"Tiny CNN": "tiny-cnn", "Tiny U-Net": "tiny-unet"}
     dialog.compare.click()
     qtbot.waitUntil(lambda: not dialog.busy)
     assert dialog.verdict.text() == "There are too few patients yet to tell."
@@ -52,7 +53,7 @@ def test_that_what_has_moved_stands_first_with_its_numbers(dialog: DriftDialog) 
     assert dialog.lines[0].property("level") == "red"
     assert "The scores are not as in training" in sentences(dialog)[0]
     assert "2 images are left out." in dialog.said.text()
-    assert [row[0] for row in dialog.table.texts()] == ["eosin", "score"]
+    assert [row[0] for row in dialog.table.texts()] == ["Eosin", "Score"]
     dialog.show_drift(a_drift(0.0))
     assert dialog.verdict.text() == "Nothing has drifted."
     assert len(dialog.lines) == 3

@@ -17,7 +17,7 @@ from pathview.errors import DataError
 from pathview.jobs import Cancelled, Progress, never, no_progress
 from pathview.models.training_state import epochs_kept
 from pathview.settings import Settings
-from pathview.training.learning import crossing
+from pathview.training.learning import beside
 from pathview.training.learning.forecast import forecast
 from pathview.training.learning.running import Ran, RunOptions, run_training
 from pathview.training.measures.folds import (
@@ -147,7 +147,7 @@ def said_by(run: RunFolder) -> bytes:
 def test_that_nobody_is_judged_who_was_learnt_from_or_chosen_by(quick: RunFolder, monkeypatch) -> None:
     learnt_from: list[tuple[set[str | None], set[str | None]]] = []
     judged: list[set[str | None]] = []
-    learn, evaluate = crossing.learn, crossing.evaluate_samples
+    learn, evaluate = beside.learn, beside.evaluate_samples
 
     def learning(request, parts, *rest):
         learnt_from.append(({one.patient for one in parts.train}, {one.patient for one in parts.validation}))
@@ -158,8 +158,8 @@ def test_that_nobody_is_judged_who_was_learnt_from_or_chosen_by(quick: RunFolder
         assert {one.patient for one in reference} == learnt_from[-1][0]
         return evaluate(network, name, samples, reference, *rest)
 
-    monkeypatch.setattr(crossing, "learn", learning)
-    monkeypatch.setattr(crossing, "evaluate_samples", evaluating)
+    monkeypatch.setattr(beside, "learn", learning)
+    monkeypatch.setattr(beside, "evaluate_samples", evaluating)
     found = train(quick, options=SCRATCH).folds
     assert found is not None
     split = quick.split()
@@ -329,14 +329,14 @@ def test_that_training_anew_forgets_the_folds_before(whole: RunFolder, tmp_path:
 
 
 def test_that_a_fold_that_cannot_be_trained_is_told_and_the_others_count(quick: RunFolder, monkeypatch) -> None:
-    learn = crossing.learn
+    learn = beside.learn
 
     def failing(request, *rest):
         if request.folder.name == "2":
             raise DataError("The training patients have no image of class number 1.")
         return learn(request, *rest)
 
-    monkeypatch.setattr(crossing, "learn", failing)
+    monkeypatch.setattr(beside, "learn", failing)
     found = train(quick, options=SCRATCH).folds
     assert found is not None
     left = sum(fold == 1 for fold in quick.split().folds.values())
@@ -350,7 +350,7 @@ def test_that_where_no_fold_can_be_trained_the_model_is_there(quick: RunFolder, 
     def failing(request, *rest):
         raise DataError("There is nothing to learn from.")
 
-    monkeypatch.setattr(crossing, "learn", failing)
+    monkeypatch.setattr(beside, "learn", failing)
     with pytest.raises(DataError, match="The model is there, but not one of its folds"):
         train(quick, options=SCRATCH)
     assert quick.model.exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pathview.csv_cells import ASSUMED
 from pathview.errors import DataError
 from pathview.geometry import Size
 from pathview.settings import Settings
@@ -35,6 +36,21 @@ def test_that_an_idc_folder_gives_patients_and_classes(tmp_path: Path) -> None:
     assert found.patients == ("1", "2")
     assert {sample.label for sample in found.samples} == {0, 1}
     assert len(found.samples) == 22
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_that_a_table_is_read_as_spreadsheets_save_it(tmp_path: Path, encoding: str) -> None:
+    write_image(tmp_path / "größe.png")
+    (tmp_path / "t.csv").write_bytes("file;patient;label\r\ngröße.png;Çe;idc\r\n".encode(encoding))
+    found = read_as(tmp_path / "t.csv", CLASSES)
+    assert [(sample.path.name, sample.patient, sample.label) for sample in found.samples] == [("größe.png", "Çe", 1)]
+    assert found.notices == ((ASSUMED.format("t.csv"),) if encoding == "cp1252" else ())
+
+
+def test_that_a_table_of_mixed_letters_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("file,label\nä.png,idc\n".encode() + "ö.png,idc\n".encode("cp1252"))
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        read_as(tmp_path / "t.csv", CLASSES)
 
 
 def test_that_images_and_masks_meet_by_name_and_the_table_tells_patients(tmp_path: Path) -> None:
@@ -73,7 +89,7 @@ def test_that_a_table_is_read_whatever_separates_its_columns(tmp_path: Path, sep
     ]
     quoted = "\r\n".join(separator.join(f'"{cell}"' for cell in line) for line in lines)
     (tmp_path / "t.csv").write_text(start + quoted, encoding="utf-8", newline="")
-    assert read_table(tmp_path / "t.csv", ("file",), "it needs file") == [
+    assert read_table(tmp_path / "t.csv", ("file",), "it needs file").rows == [
         {"file": "a.png", "patient": "Müller; A", "label": "benign", "size": "1,5"},
         {"file": "b, c.png", "patient": "P2", "label": "", "size": ""},
     ]

@@ -22,7 +22,8 @@ from pathview.settings import Settings
 from pathview.training.data.samples import Sample
 from pathview.training.measures.figures import Prediction
 from pathview.training.publishing.drift import ENOUGH, compared, drift, drift_of, overruled, psi
-from pathview.training.publishing.reference import Reference, looks_of, scores_of, stain_numbers
+from pathview.training.publishing.reference import STAIN, Reference, looks_of, scores_of, stain_numbers
+from tests.images.slides import tissue_pixels, write_pyramid
 from tests.makers import tiny_unet_recipe
 from tests.review.reading_makers import canary_result
 from tests.training.runs import tissue, write_picture
@@ -155,6 +156,63 @@ def test_that_stains_are_measured_on_the_files_that_were_analysed(tmp_path: Path
     trained = looks_of([Sample(paths[0], "p")], Settings(), no_progress, never())
     now = stain_numbers(stains_of(open_image(paths[0], Settings()))[0])
     assert trained == {name: (pytest.approx(value, rel=1e-4),) for name, value in now.items()}
+
+
+def with_glass(lamp: int) -> np.ndarray:
+    """Stained tissue beside empty glass that the lamp shines through: uint8 [50, 50, 3]."""
+    amounts = np.random.default_rng(0).uniform(0.2, 1.5, (50 * 50, 2))
+    pixels = (lamp * np.exp(-amounts @ np.array(REFERENCE.vectors))).reshape(50, 50, 3)
+    pixels[:12] = lamp
+    return pixels.astype(np.uint8)
+
+
+def test_that_the_light_is_told_only_where_there_is_glass(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", with_glass(250))
+    assert stain_numbers(stains_of(open_image(path, Settings()))[0])["light"] == 250
+    assert set(stain_numbers(REFERENCE)) == set(STAIN)
+    slide = write_pyramid(tmp_path / "slide.tif", tissue_pixels(800, 1200), mpp=4.0)
+    (own,) = [name for name in looks_of([Sample(slide, "p")], Settings(), no_progress, never()) if "light" in name]
+    assert own == "light of slides"
+    assert stain_numbers(None) == {}
+
+
+@pytest.mark.parametrize("then", [(), (240.0,) * 30])  # as references had it of patches without glass once
+def test_that_the_light_of_patches_cut_out_of_tissue_is_not_held_against_that_of_slides(
+    tmp_path: Path, then: tuple[float, ...]
+) -> None:
+    path = write_picture(tmp_path / "slide.png", with_glass(250))
+    images = tuple(RecentImage(f"p{i}", path, fingerprint(path), 0.5, "p", None) for i in range(24))
+    values = {name: (value,) * 30 for name, value in stain_numbers(REFERENCE).items()}
+    found = {
+        row.name: row for row in told(RecentAnalyses(images, ()), Reference(values=values | {"light": then})).quantities
+    }
+    assert found["light"].level == "too_few"
+    assert found["light"].sentence == (
+        "The brightness of the empty glass cannot be compared: the images that it was trained on show none."
+    )
+    slides = told(RecentAnalyses(images, ()), Reference(values=values | {"light of slides": (250.0,) * 30}))
+    assert slides.quantities[-1].sentence == (
+        "The brightness of the empty glass cannot be compared: it was trained on slides, and the newest images are "
+        "patches or single images."
+    )
+    dimmer = told(RecentAnalyses(images, ()), Reference(values=values | {"light": (235.0,) * 30}))
+    assert {row.name: row.level for row in dimmer.quantities}["light"] == "red"
+
+
+def test_that_a_mosaic_has_the_stains_and_the_light_of_its_patches(tmp_path: Path) -> None:
+    folder = tmp_path / "8863"
+    paths = []
+    for label, number in ((0, 1), (1, 5)):
+        (folder / str(label)).mkdir(parents=True)
+        paths.append(folder / str(label) / f"8863_idx5_x{101 + 50 * number}_y51_class{label}.png")
+        write_picture(paths[-1], with_glass(230))
+    trained = looks_of([Sample(path, "8863") for path in paths], Settings(), no_progress, never())
+    image = RecentImage("8863", folder, "", 0.5, "p", None)
+    found = told(RecentAnalyses((image,), ()), Reference(values={name: found * 30 for name, found in trained.items()}))
+    now = stain_numbers(stains_of(open_image(folder, Settings()))[0])
+    assert trained["light"] == (230.0,)
+    assert now == {name: pytest.approx(values[0], rel=0.02) for name, values in trained.items() if name != "spacing"}
+    assert {row.name: row.now_patients for row in found.quantities} == dict.fromkeys((*STAIN, "light"), 1)
 
 
 def test_that_the_reference_has_a_number_a_patient_and_no_names() -> None:

@@ -10,7 +10,7 @@ from pathview.errors import DataError
 from pathview.jobs import Cancelled, never, no_progress
 from pathview.settings import Settings
 from pathview.training.preparing.advice import advise
-from pathview.training.preparing.confounding import by_chance, guess_area
+from pathview.training.preparing.confounding import by_chance, colour_finding, guess_area
 from pathview.training.preparing.health import check_health, examine, require_healthy
 from pathview.training.preparing.sizes import odd_sizes
 from pathview.training.runs.chosen import chosen
@@ -123,6 +123,28 @@ def test_that_a_scanner_for_each_patient_or_by_chance_gives_nothing_away() -> No
         assert found.level == "ok"
 
 
+def test_that_a_guess_below_chance_is_told_in_words_and_not_as_an_area() -> None:
+    one_of_each = changed(lambda _: True, scanner=lambda one: f"S{number_of(one) // 2}")
+    found = examined(PLAIN, one_of_each).found("scanner_free")
+    assert found is not None
+    assert found.numbers["auc"] == 0
+    assert found.sentence == (
+        "The scanner does not tell the label (guessed by it, other patients come out no better than by chance)."
+    )
+    rows = tuple(row(number) for number in range(24))
+    (colour,) = colour_finding(rows, [CLASSES[number // 2 % 2] for number in range(24)])
+    assert colour.numbers["auc"] < 0.5
+    assert colour.sentence.endswith("below 0.5 it tells nothing of them, so that the baseline is chance.")
+
+
+def test_that_large_numbers_have_their_thousands_apart() -> None:
+    rows = tuple(row(patient, sha256=f"{2000 * patient + k:064x}") for patient in range(30) for k in range(40))
+    health = examined(PLAIN, rows)
+    assert health.found("usable").sentence == "All 1,200 images can be read."
+    assert "600 images of 15 patients" in health.found("classes").sentence
+    assert health.found("advice").sentence.startswith("1,200 images of 30 patients are few")
+
+
 def test_that_the_guess_of_a_value_is_the_area_of_the_others_shares() -> None:
     patients = np.arange(60)
     values = np.random.default_rng(0).integers(0, 3, 60)
@@ -179,13 +201,14 @@ def test_that_images_without_a_patient_are_counted_as_no_patients() -> None:
     findings = {one.code: one for one in examined(PLAIN, nameless).findings}
     assert findings["no_patient"].level == "red"
     assert (
-        findings["classes"].sentence == "benign 40 images of no named patient, malignant 40 images of no named patient."
+        findings["classes"].sentence
+        == "benign: 40 images of no named patient; malignant: 40 images of no named patient."
     )
     assert "few_patients" not in findings
     assert findings["advice"].sentence.startswith("80 images (80 without a patient) are few, and the model")
     some = tuple(one.model_copy(update={"patient": ""}) if one is ROWS[0] else one for one in ROWS)
     sentence = next(one.sentence for one in examined(PLAIN, some).findings if one.code == "classes")
-    assert sentence == "benign 40 images of 20 patients, 1 of no named patient, malignant 40 images of 20 patients."
+    assert sentence == "benign: 40 images of 20 patients, 1 of no named patient; malignant: 40 images of 20 patients."
 
 
 def test_that_an_image_far_larger_than_the_others_is_shown() -> None:

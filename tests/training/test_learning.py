@@ -28,9 +28,9 @@ def test_that_the_curve_takes_whole_patients_in_growing_shares() -> None:
     found = learning_curve(task(2.0), no_progress, never())
     assert [point.patients for point in found.points] == [4, 10, 20, 30, 40]
     assert [point.images for point in found.points] == [16, 40, 80, 120, 160]
-    assert found.points[-1].auc.value > found.points[0].auc.value
+    assert found.points[-1].value.value > found.points[0].value.value
     for point in found.points:
-        assert point.auc.low < point.auc.value < point.auc.high
+        assert point.value.low < point.value.value < point.value.high
 
 
 def test_that_more_patients_are_said_to_help_only_where_they_did() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pathview.errors import DataError, OutputError
-from pathview.training.runs.locked_uses import log_use, told, uses_of_test
+from pathview.training.runs.locked_uses import is_told, log_use, told, uses_of_test
 from pathview.training.runs.run_folder import TEST_USES, RunFolder
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -15,7 +15,7 @@ def test_that_each_use_is_counted_and_says_who_and_what_for(tmp_path: Path) -> N
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
     assert uses_of_test(run) == ()
-    assert told(()) == "The locked test patients were looked at never."
+    assert told(()) == "Nobody has looked at the locked test patients yet."
     log_use(run, "ada", "result", ONE)
     assert told(uses_of_test(run)) == "The locked test patients were looked at once."
     log_use(run, "bea", "threshold", OTHER)
@@ -23,6 +23,9 @@ def test_that_each_use_is_counted_and_says_who_and_what_for(tmp_path: Path) -> N
     assert (first.who, first.purpose, first.model, first.number) == ("ada", "result", ONE, 1)
     assert (second.who, second.purpose, second.number) == ("bea", "threshold", 2)
     assert "twice, with 2 models" in told((first, second))
+    assert is_told(told((first,)))
+    assert is_told(told((first, second)))
+    assert not is_told("It was tested on 4 patients only.")
 
 
 @pytest.mark.parametrize("taken", [0, 1])

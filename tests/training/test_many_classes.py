@@ -245,7 +245,7 @@ def test_that_manifest_and_card_tell_what_the_score_is(trained: Trained) -> None
     assert set(figures["baselines"]) == {"majority", "mean_std_rgb"}
     assert figures["baselines"]["majority"]["balanced_accuracy"] == pytest.approx(1 / 3, abs=1e-4)
     assert "the probability of 'ulcer' against the rest" in trained.manifest.recipe.caution
-    assert "| auc | 1.000 | none: too few patients | 0.500 |" in (trained.folder / "card.md").read_text()
+    assert "| AUC | 1.000 | none: too few patients | 0.500 |" in (trained.folder / "card.md").read_text()
 
 
 def test_that_predictions_have_a_column_for_each_class(trained: Trained, folders: Path, tmp_path: Path) -> None:

@@ -164,5 +164,5 @@ def test_that_a_card_says_why_a_figure_has_no_interval() -> None:
         recipe=tiny_cascade_recipe(), sha256="0" * 64, version="0", created="2026-01-01", metrics=metrics
     )
     card = card_text(manifest, {"train": (20, 9)}, "")
-    assert "| auc | 0.800 | none: too few patients |" in card
-    assert "| dice | 0.600 | 0.500 to 0.700 |" in card
+    assert "| AUC | 0.800 | none: too few patients |" in card
+    assert "| Dice, mean of images | 0.600 | 0.500 to 0.700 |" in card

@@ -8,20 +8,21 @@ import pytest
 from pathview.errors import DataError
 from pathview.jobs import never, no_progress
 from pathview.models.registry import REFERENCE
-from pathview.models.weights import CARD, Manifest, read_manifest
+from pathview.models.weights import CARD, Manifest, read_manifest, write_manifest
 from pathview.settings import Settings
 from pathview.training.judging.challenge import CHALLENGES, Challenge, Challenges
-from pathview.training.judging.result import Result
+from pathview.training.judging.result import Result, read_result
 from pathview.training.measures.evaluate import Reached
-from pathview.training.measures.figures import Prediction
+from pathview.training.measures.figures import Peer, Prediction
 from pathview.training.measures.folds import folds_of
 from pathview.training.measures.publish import card_text
 from pathview.training.publishing import reference
 from pathview.training.publishing.promoting import Promoting
 from pathview.training.publishing.publishing import how_it_came, prepare
 from pathview.training.publishing.reference import read_reference
+from pathview.training.runs.hyperparameters import changed
 from pathview.training.runs.locked_uses import log_use
-from pathview.training.runs.plan import Override
+from pathview.training.runs.plan import Override, RecipePlan
 from pathview.training.runs.run_folder import FOLDS, RESULT, RunFolder
 from tests.makers import tiny_cnn_recipe
 from tests.model_makers import write_numbers_model
@@ -97,9 +98,53 @@ def test_that_the_card_has_the_title_and_rounds_once(
     assert version.words == "version 1 of tiny-cnn (Ward 3, second try)"
     card = (run.model / CARD).read_text()
     assert card.startswith("# Ward 3, second try: Tiny CNN (tiny-cnn)\n")
-    assert "| auc | 0.100 |" in card  # 0.101 if it is rounded twice
+    assert "| AUC | 0.100 |" in card  # 0.101 if it is rounded twice
     assert "| Recipe | tiny-cnn |\n|---|---|\n" in card
     assert "| Score | the probability of the last class |" in card
+
+
+def test_that_the_card_tells_where_the_training_was_not_as_its_recipe(
+    run: RunFolder, tiny_models: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    measured(run, read_manifest(run.model).sha256)
+    run.write_plan(run.plan().model_copy(update={"recipe": RecipePlan(name="tiny-cnn")}))
+    prepare(run.path, tiny_models, no_progress, never())
+    assert "Trained otherwise" not in (run.model / CARD).read_text()
+    manifest = read_manifest(run.model)
+    recipe = changed(manifest.recipe, {"training.epochs": 7, "training.early_stopping": None})
+    write_manifest(run.model, manifest.model_copy(update={"recipe": recipe}))
+    prepare(run.path, tiny_models, no_progress, never())
+    card = (run.model / CARD).read_text()
+    assert "Tiny CNN, changed (tiny-cnn)" in card.splitlines()[0]
+    before = manifest.recipe.training.epochs
+    assert f"**Trained otherwise than this says:** epochs 7 instead of {before}" in card
+    run.write_plan(run.plan().model_copy(update={"recipe": RecipePlan(name="gone-since")}))
+    prepare(run.path, tiny_models, no_progress, never())
+    assert "Trained otherwise" not in (run.model / CARD).read_text()
+
+
+def test_that_the_card_names_figures_and_baselines_in_words(
+    run: RunFolder, tiny_models: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_model(run, monkeypatch)
+    measured(run, read_manifest(run.model).sha256)
+    result = read_result(run)
+    figures = {"auc": Reached(value=0.75, low=0.5, high=0.9), "balanced_accuracy": Reached(value=0.7, why_not="few")}
+    base = Peer(name="tiny-cnn", metrics=figures, difference=None)
+    run.write(RESULT, result.model_copy(update={"metrics": figures, "base": base, "images": 1234}))
+    prepare(run.path, tiny_models, no_progress, never())
+    card = (run.model / CARD).read_text()
+    assert "| figure | model | interval | Tiny CNN |" in card
+    assert "| Balanced accuracy | 0.700 | none: too few patients | 0.700 |" in card
+    assert "1,234 images of 4 patients." in card
+    assert "balanced_accuracy" not in card
+    assert "below 0.5" not in card
+    poor = base.model_copy(update={"metrics": figures | {"auc": Reached(value=0.3, why_not="few")}})
+    run.write(RESULT, result.model_copy(update={"metrics": figures, "base": poor}))
+    prepare(run.path, tiny_models, no_progress, never())
+    assert "An AUC below 0.5 ranks the images worse than chance would." in (run.model / CARD).read_text()
+    assert "auc" not in card
 
 
 def test_that_a_model_that_needs_no_epochs_names_none() -> None:

@@ -24,7 +24,7 @@ from pathview.training.learning.batches import TrainingBatches
 from pathview.training.learning.features import fit_logistic, softmax
 from pathview.training.learning.forecast import forecast
 from pathview.training.learning.running import RunOptions, run_training
-from pathview.training.runs.hyperparameters import TABLE, changed, full_name, offered, parsed, value_of
+from pathview.training.runs.hyperparameters import TABLE, changed, differences, full_name, offered, parsed, value_of
 from pathview.training.runs.levels import has_quick, planned_recipe
 from pathview.training.runs.locked_split import lock_split
 from pathview.training.runs.plan import Plan, Question, RecipePlan
@@ -268,3 +268,19 @@ def test_that_a_logistic_head_is_scikit_learns() -> None:
         model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(scaler.transform(features), labels)
         head = fit_logistic(features, labels, classes, 1.0, 0)
         assert softmax(head, features) == pytest.approx(model.predict_proba(scaler.transform(features)), abs=1e-3)
+
+
+def test_that_what_was_trained_otherwise_is_told_in_words_and_what_does_not_count_is_left_out() -> None:
+    recipe = tiny_cnn_recipe()
+    assert differences(recipe, recipe) == []
+    trained = changed(recipe, {
+        "training.epochs": recipe.training.epochs + 1,
+        "training.ema": 0.98,
+        "training.refit": not recipe.training.refit,
+        "training.mixed_precision": not recipe.training.mixed_precision,
+    })  # fmt: skip
+    found = differences(recipe, trained)
+    assert f"epochs {recipe.training.epochs + 1} instead of {recipe.training.epochs}" in found
+    assert "moving average of the weights 0.98 instead of none" in found
+    assert any(one.startswith("training anew on validation patients ") for one in found)
+    assert len(found) == 3

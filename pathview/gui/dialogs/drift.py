@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # the window starts without the libraries of figures
 
 _SIZE = QSize(1000, 720)
 _LAST = 500
+_TITLE = 24
+"""Letters of a model's title that are seen at least."""
 _ASK = (
     "Compares the scores, stains and pixel sizes of the newest analyses with those of the training, patient by "
     "patient, and how often readers overrule the model with how often it was wrong in its test."
@@ -51,7 +53,7 @@ _LEVELS: dict[DriftLevel, tuple[str, str]] = {
     "ok": ("as in training", "ok"),
     "amber": ("look at this", "amber"),
     "red": ("has drifted", "red"),
-    "too_few": ("too few", "amber"),
+    "too_few": ("cannot tell", "amber"),
 }
 
 
@@ -66,6 +68,8 @@ class DriftDialog(QDialog):
         self._runner = JobRunner("drift", self)
         self.model = QComboBox()
         self.model.setAccessibleName("Model")
+        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model.setMinimumContentsLength(_TITLE)
         self.last = QSpinBox()
         self.last.setAccessibleName("Images, the newest")
         self.last.setRange(1, 100_000)
@@ -90,8 +94,7 @@ class DriftDialog(QDialog):
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         for part in (QLabel("Model"), self.model, QLabel("Newest images"), self.last, self.compare):
-            top.addWidget(part)
-        top.addStretch(1)
+            top.addWidget(part, 1 if part is self.model else 0)
         content = QWidget()
         content.setObjectName("page")
         inner = QVBoxLayout(content)
@@ -151,14 +154,18 @@ class DriftDialog(QDialog):
         """Stop comparing."""
         self._runner.cancel_all()
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(model.name for model in self._handle.get().catalogue.models() if model.folder is not None)
+    def _names(self) -> tuple[tuple[str, str], ...]:
+        """Title and name of each model."""
+        return tuple(
+            (model.title, model.name) for model in self._handle.get().catalogue.models() if model.folder is not None
+        )
 
-    def _show_names(self, names: Sequence[str]) -> None:
-        before = self.model.currentText()
+    def _show_names(self, names: Sequence[tuple[str, str]]) -> None:
+        before = self.model.currentData()
         self.model.clear()
-        self.model.addItems(list(names))
-        self.model.setCurrentIndex(max(0, self.model.findText(before)))
+        for title, name in names:
+            self.model.addItem(title, name)
+        self.model.setCurrentIndex(max(0, self.model.findData(before)))
         self.compare.setEnabled(bool(names))
         if not names:
             self._show_nothing(_NO_MODEL)
@@ -168,7 +175,7 @@ class DriftDialog(QDialog):
     @Slot()
     def start(self) -> None:
         """Compare the newest images of the chosen model."""
-        name, last = self.model.currentText(), self.last.value()
+        name, last = str(self.model.currentData()), self.last.value()
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Drift:
             from pathview.training.publishing.drift import drift_of
@@ -219,7 +226,7 @@ class DriftDialog(QDialog):
             self.lines.append(line)
             self._lines.addWidget(line)
         self.table.setVisible(bool(found.quantities))
-        header = ("", "Patients then", "now", "Median then", "now", "PSI", "KS", "p")
+        header = ("", "Patients in training", "now", "Median in training", "now", "Shift (PSI)", "Distance (KS)", "p")
         self.table.fill(header, [_cells(row) for row in found.quantities])
 
 
@@ -244,6 +251,7 @@ class _Line(QFrame):
 
 
 def _cells(row: Drifted) -> tuple[str, ...]:
-    numbers = (row.then_median, row.now_median, row.psi, row.ks, row.p)
+    numbers = (row.then_median, row.now_median, row.psi, row.ks)
     told = [f"{value:.3g}" if value is not None else "-" for value in numbers]
-    return (row.name, str(row.then_patients), str(row.now_patients), *told)
+    told.append(f"{row.p:.2g}" if row.p is not None else "-")
+    return (row.title, f"{row.then_patients:,}", f"{row.now_patients:,}", *told)

@@ -22,7 +22,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     "label_shuffle": (
         "Shuffled labels",
         "A head is fitted on labels that were dealt out anew. If it does well all the same, the truth reaches it by "
-        "another way than the images. Outlines are compared with lesions of other patients instead.",
+        "another way than the images.",
     ),
     "blank_image": (
         "Blank images",
@@ -34,6 +34,12 @@ _KINDS: dict[Kind, tuple[str, str]] = {
         "learnt.",
     ),
 }
+_OF_OUTLINES = (
+    "A model that outlines has no head to fit anew. Where trials were trained, one of them learnt from other patients' "
+    "outlines; else the model's own are compared with lesions of other patients. Doing as well on them is outlining a "
+    "usual place."
+)
+"""What takes the place of shuffled labels."""
 _VERDICTS: dict[bool | None, tuple[str, Level]] = {
     True: ("passed", "ok"),
     False: ("failed", "red"),
@@ -71,7 +77,9 @@ class ChallengePage(FinishedPage):
 
     def show_finished(self) -> None:
         """Show verdicts and looks."""
-        found = self.finished.challenges
+        found, manifest = self.finished.challenges, self.finished.manifest
+        outlines = manifest is not None and not manifest.recipe.classifies
+        self.cards["label_shuffle"].about.setText(_OF_OUTLINES if outlines else _KINDS["label_shuffle"][1])
         by_kind = {one.kind: one for one in found.challenges} if found is not None else {}
         for kind, card in self.cards.items():
             card.show_challenge(by_kind.get(kind))
@@ -111,6 +119,8 @@ class ChallengeCard(QFrame):
         self._title = title
         self.verdict = wrapped("", "level")
         self.verdict.setWordWrap(False)
+        self.about = dim(about)
+        """What is tried."""
         self.sentence = wrapped()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
@@ -118,7 +128,7 @@ class ChallengeCard(QFrame):
         name = strong(title)
         name.setWordWrap(False)
         layout.addWidget(row(name, self.verdict))
-        layout.addWidget(dim(about))
+        layout.addWidget(self.about)
         layout.addWidget(self.sentence)
         self.show_challenge(None)
 

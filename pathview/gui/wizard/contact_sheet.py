@@ -29,6 +29,8 @@ Index = QModelIndex | QPersistentModelIndex
 ItemRole = Qt.ItemDataRole.UserRole
 SIDE = 128
 _MARGIN = 8
+_LINES = 3
+"""Of words below a picture."""
 _KEPT = 800
 """Pictures in memory."""
 _AT_ONCE = 12
@@ -99,7 +101,7 @@ def item_words(item: Labelled) -> str:
 
 
 class SheetDelegate(QStyledItemDelegate):
-    """Picture; below it the class, the patient, and the file's name."""
+    """Picture; below it a line each: the class, the patient, and the file's name, whose end tells it from others."""
 
     def __init__(self, theme: Theme, model: SheetModel) -> None:
         """Paint items of this model."""
@@ -112,9 +114,9 @@ class SheetDelegate(QStyledItemDelegate):
         return self.size(option.font)
 
     def size(self, font: QFont) -> QSize:
-        """As large as picture and two lines need."""
+        """As large as picture and lines need."""
         line = QFontMetrics(font).lineSpacing()
-        return QSize(SIDE + 2 * _MARGIN + 4, SIDE + 2 * _MARGIN + 2 * line + 10)
+        return QSize(SIDE + 2 * _MARGIN + 4, SIDE + 2 * _MARGIN + _LINES * (line + 1) + 8)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw an image."""
@@ -154,12 +156,12 @@ class SheetDelegate(QStyledItemDelegate):
         label = "left out" if item.left_out else f"{item.label or 'no class'}{' *' if item.changed else ''}"
         color = theme.dim if item.left_out else theme.not_sure if item.group else theme.text
         painter.setPen(QColor(color))
-        elide = Qt.TextElideMode.ElideRight
-        painter.drawText(text, left, QFontMetrics(bold).elidedText(label, elide, SIDE))
+        painter.drawText(text, left, QFontMetrics(bold).elidedText(label, Qt.TextElideMode.ElideRight, SIDE))
         painter.setFont(font)
         painter.setPen(QColor(theme.text if selected else theme.dim))
-        name = f"{item.row.patient} · {item.row.file.name}" if item.row.patient else item.row.file.name
-        painter.drawText(text.translated(0, metrics.lineSpacing() + 1), left, metrics.elidedText(name, elide, SIDE))
+        for words in (item.row.patient or "no patient", item.row.file.name):
+            text = text.translated(0, metrics.lineSpacing() + 1)
+            painter.drawText(text, left, metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, SIDE))
 
 
 Read = Callable[[Sequence[DatasetRow], Callable[[Rgb8], None]], None]

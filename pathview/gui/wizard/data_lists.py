@@ -45,14 +45,14 @@ def _by(title: str, key: Callable[[DatasetRow], str], rows: Iterable[DatasetRow]
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         counts[key(row)][truth_of(row, question)] += 1
-    lines = [(name or _NONE, str(own.total()), _told(own)) for name, own in sorted(counts.items())]
+    lines = [(name or _NONE, f"{own.total():,}", _told(own)) for name, own in sorted(counts.items())]
     return DataList(
         title, sum(bool(name) for name in counts), (title[:-1].capitalize(), "Images", "Classes"), tuple(lines)
     )
 
 
 def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name or _NONE} {number}" for name, number in sorted(counts.items()))
+    return ", ".join(f"{name or _NONE} {number:,}" for name, number in sorted(counts.items()))
 
 
 def _images(rows: Sequence[DatasetRow], question: Question) -> DataList:

@@ -49,8 +49,8 @@ class FinishedPage(BasePage):
 
     def reread(self) -> None:
         """Read the folder, and show what is there."""
-        folder = self.run.made
-        self.run.fetch(lambda *_: read_finished(folder), self.take)
+        folder, settings = self.run.made, self.run.settings
+        self.run.fetch(lambda *_: read_finished(folder, settings), self.take)
 
     def take(self, finished: Finished) -> None:
         """Show what was read."""

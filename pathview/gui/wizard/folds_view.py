@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from pathview.gui.wizard.parts import Table, count, number, wrapped
-from pathview.gui.wizard.result_views import FIGURES, PEERS, about_intervals, figure
+from pathview.gui.wizard.result_views import PEERS, about_figures, figure
+from pathview.training.measures.words import BELOW_HALF, FIGURES
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
     from pathview.training.measures.folds import CrossValidation, FoldFigures
@@ -44,7 +45,9 @@ class FoldsView(QWidget):
         self.said.setText(found.sentence)
         shown = [found.metrics, *(one.metrics for one in found.baselines)]
         pooled_figures = [{name: own for name, own in one.items() if name == found.figure} for one in shown]
-        self.about.setText(f"{found.about} {_OPENING} {about_intervals(pooled_figures)} {_OF_ONE_TRAINING}")
+        self.about.setText(f"{found.about} {_OPENING} {about_figures(pooled_figures)} {_OF_ONE_TRAINING}")
+        if _one_below_half(found) and BELOW_HALF not in self.about.text():
+            self.about.setText(f"{self.about.text()} {BELOW_HALF}")
         self.notices.setText("\n".join(found.notices))
         self.notices.setVisible(bool(found.notices))
         names = [one.name for one in found.baselines]
@@ -54,6 +57,12 @@ class FoldsView(QWidget):
         pooled = ["All", f"{found.patients:,}", f"{found.images:,}", "", figure(found.metrics.get(found.figure))]
         rows.append([*pooled, *(figure(one.metrics.get(found.figure)) for one in found.baselines)])
         self.table.fill(header, rows)
+
+
+def _one_below_half(found: CrossValidation) -> bool:
+    """Whether some fold has an AUC below 0.5."""
+    told = [figures for one in found.folds for figures in (one.metrics, *one.baselines.values())]
+    return found.figure == "auc" and any(figures.get("auc", 1.0) < 0.5 for figures in told)
 
 
 def _row(one: FoldFigures, name: str, baselines: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pathview.gui.theme import Theme
 from pathview.gui.wizard.base_page import BasePage
 from pathview.gui.wizard.challenge_page import ChallengePage
 from pathview.gui.wizard.data_page import DataPage
+from pathview.gui.wizard.finished import read_doubt
 from pathview.gui.wizard.health_page import HealthPage
 from pathview.gui.wizard.labels_page import LabelsPage
 from pathview.gui.wizard.publish_page import PublishPage
@@ -99,6 +100,13 @@ class TrainingWizard(QWizard):
         self.restart()
         self.go_to(self.run.place.page)
         self._show_title()
+        self._read_doubt()
+
+    def _read_doubt(self) -> None:
+        """A step that found something against the model says so wherever the training is continued."""
+        folder = self.run.folder
+        if folder is not None:
+            self.run.fetch(lambda *_: read_doubt(folder), lambda words: self.run.doubt(ChallengePage.name, words))
 
     def _name_buttons(self) -> None:
         self.setButtonText(_BUTTON.BackButton, "&Back")
@@ -181,11 +189,11 @@ class TrainingWizard(QWizard):
 
     @Slot()
     def _mark_steps(self) -> None:
-        """Say which steps are done, and which of them found something against the model."""
+        """Say which steps are done, and wherever the wizard is which of them found something against the model."""
         for row, page in enumerate(self.pages):
-            mark = f"  {page.mark}" if row < self.currentId() else ""
+            mark = f"  {page.mark}" if page.doubt or row < self.currentId() else ""
             self.steps.item(row).setText(f"{row + 1}.  {page.step}{mark}")
-            self.steps.item(row).setToolTip(page.doubt if mark else "")
+            self.steps.item(row).setToolTip(page.doubt)
 
     @Slot(QListWidgetItem)
     def _on_step(self, item: QListWidgetItem) -> None:

@@ -97,13 +97,16 @@ class LabelsPage(BasePage):
 
     def _fill_filter(self) -> None:
         counts = Counter(one.label for one in self._items if not one.left_out)
-        entries = [(f"Labels that disagree ({self._torn()})", _DISAGREE), (f"All images ({len(self._items):,})", _ALL)]
+        entries = [
+            (f"Labels that disagree ({self._torn():,})", _DISAGREE),
+            (f"All images ({len(self._items):,})", _ALL),
+        ]
         question = self.run.plan.question
         names = ("not outlined", "outlined") if question.task == "segmentation" else question.classes
         entries += [(f"{name} ({counts[name]:,})", f"class {name}") for name in names]
         entries += [
-            (f"Changed here ({sum(one.changed for one in self._items)})", _CHANGED),
-            (f"Left out ({sum(one.left_out for one in self._items)})", _LEFT_OUT),
+            (f"Changed here ({sum(one.changed for one in self._items):,})", _CHANGED),
+            (f"Left out ({sum(one.left_out for one in self._items):,})", _LEFT_OUT),
         ]
         before = self.filter.currentData()
         self.filter.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -86,19 +87,43 @@ class Table(QTableWidget):
                 item = QTableWidgetItem(cell)
                 item.setToolTip(cell)
                 self.setItem(line, place, item)
-        head = self.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        if header:
-            head.setSectionResizeMode(len(header) - 1, QHeaderView.ResizeMode.Stretch)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the columns out anew, so that none of a whole table is out of sight."""
+        super().resizeEvent(event)
+        if self._whole and event.size().width() != event.oldSize().width():
+            self._fit()
+
+    def _fit(self) -> None:
+        """Columns as wide as their cells, the last as wide as it can be; in a whole table that lacks room they wrap."""
+        head, places = self.horizontalHeader(), range(self.columnCount())
+        least = head.minimumSectionSize()
+        needs = [max(least, self.sizeHintForColumn(place), head.sectionSizeHint(place)) for place in places]
+        crowded = self._whole and sum(needs) > self.viewport().width()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed if crowded else QHeaderView.ResizeMode.ResizeToContents)
+        for place, width in enumerate(_shares(needs, self.viewport().width()) if crowded else ()):
+            self.setColumnWidth(place, width)
+        if places:
+            head.setSectionResizeMode(places[-1], QHeaderView.ResizeMode.Stretch)
         self.resizeRowsToContents()
         if self._whole:
-            height = sum(self.rowHeight(line) for line in range(len(rows)))
+            height = sum(self.rowHeight(line) for line in range(self.rowCount()))
             self.setFixedHeight(height + head.sizeHint().height() + 2 * self.frameWidth() + 2)
 
     def texts(self) -> list[list[str]]:
         """What stands in it."""
         cells = [[self.item(line, place) for place in range(self.columnCount())] for line in range(self.rowCount())]
         return [[cell.text() if cell is not None else "" for cell in line] for line in cells]
+
+
+def _shares(needs: Sequence[int], room: int) -> list[int]:
+    """Widths of columns in a room that is too small: what they need, those that need most alike of what is left."""
+    widths, left = [0] * len(needs), room
+    for done, place in enumerate(sorted(range(len(needs)), key=needs.__getitem__)):
+        widths[place] = min(needs[place], left // (len(needs) - done))
+        left -= widths[place]
+    return widths
 
 
 def number(value: float) -> str:

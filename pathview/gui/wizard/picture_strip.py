@@ -8,14 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QIcon, QImage, QPainter, QPalette, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
 
 Rgb8 = npt.NDArray[np.uint8]
 SIDE = 112
 _LINES = 4
 """Of words below a picture; long names of classes wrap."""
+_FRAME = 2.5
+"""Pixels, around the chosen picture."""
 MOST = 60
 """Pictures that are shown of one choice."""
 
@@ -26,7 +35,7 @@ class Shown:
 
     file: Path
     words: str
-    """Below it, in two short lines."""
+    """Below it, in a few short lines."""
     told: str
     """The same in a sentence, for screen readers and the tip."""
     masks: tuple[Path, ...] = ()
@@ -56,6 +65,7 @@ class PictureStrip(QListWidget):
         self.setSpacing(6)
         self.setWordWrap(True)
         self.setUniformItemSizes(True)
+        self.setItemDelegate(_Framing(self))
         self.itemActivated.connect(self._open)
 
     def show_images(self, images: Sequence[Shown]) -> None:
@@ -89,6 +99,25 @@ class PictureStrip(QListWidget):
     @Slot(QListWidgetItem)
     def _open(self, item: QListWidgetItem) -> None:
         self.opened.emit(self.shown[self.row(item)])
+
+
+class _Framing(QStyledItemDelegate):
+    """Frames the chosen picture; the style would lay a veil over it, and it is there to be looked at."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw picture and words, and the frame of the one that is chosen."""
+        plain = QStyleOptionViewItem(option)
+        chosen = bool(plain.state & QStyle.StateFlag.State_Selected)
+        plain.state &= ~QStyle.StateFlag.State_Selected
+        super().paint(painter, plain, index)
+        if chosen:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(option.palette.color(QPalette.ColorRole.Link), _FRAME))
+            painter.drawRoundedRect(option.rect.adjusted(1, 1, -1, -1), 4, 4)
+            painter.restore()
 
 
 def pixmap_of(pixels: Rgb8) -> QPixmap:

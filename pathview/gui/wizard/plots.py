@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +27,8 @@ _LOOKS = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleCh
 _VEIL = 190
 """How much of what lies under a legend is covered, of 255."""
 _LEAST = 170
+_LETTERS = 26
+"""Of a line in a legend."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Drawing:
     """Of x and y; None: as the points lie."""
     whole: bool = False
     """Whether x is counted in whole numbers."""
+    y: str = ""
+    """Name of the upright axis, where it is not always the same."""
 
 
 class Chart(QWidget):
@@ -82,7 +88,6 @@ class Chart(QWidget):
         plot.setMouseEnabled(False, False)
         plot.hideButtons()
         plot.setLabel("bottom", self._x)
-        plot.setLabel("left", self._y)
         plot.setTitle(self._title)
         plot.addLegend(offset=(-8, 8))
         self._layout.addWidget(plot)
@@ -134,6 +139,7 @@ class Chart(QWidget):
         self.plot.clear()
         self._legend.clear()
         self.plot.setAccessibleName(self.accessibleName())
+        self.plot.setLabel("left", self.drawing.y or self._y)
         self._dress(back, text)
         quiet = pg.mkPen(QColor(text.red(), text.green(), text.blue(), 90))
         if self.drawing.guide:
@@ -167,7 +173,7 @@ class Chart(QWidget):
         if line.marked or len(line.points) == 1:
             marks = {"symbol": "o", "symbolSize": 8, "symbolBrush": shade, "symbolPen": pg.mkPen(back)}
         pen = pg.mkPen(shade, width=2, style=_STYLES[number % len(_STYLES)])
-        self.plot.plot(x, y, pen=pen, name=line.name if named else None, antialias=True, **marks)
+        self.plot.plot(x, y, pen=pen, name=_in_lines(line.name) if named else None, antialias=True, **marks)
 
     def _dress(self, back: QColor, text: QColor) -> None:
         self.plot.setBackground(back)
@@ -190,6 +196,11 @@ class Chart(QWidget):
         self._legend.setLabelTextSize(f"{size}px")
         self._legend.setLabelTextColor(text)
         self._legend.setBrush(QColor(back.red(), back.green(), back.blue(), _VEIL))
+
+
+def _in_lines(name: str) -> str:
+    """A line's name as the legend has it: where it is long over several lines, so that it is not cut off."""
+    return "<br>".join(html.escape(part) for part in textwrap.wrap(name, _LETTERS))
 
 
 def _array(values: Sequence[float]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -58,6 +59,11 @@ BALANCES: Mapping[str, Mapping[str, Any]] = {
 }
 """What can be done about classes out of balance, as changes of a recipe."""
 _OF_BALANCE = ("training.balance", "training.class_weights", "training.loss")
+_TRIALS = "Train also on &fewer patients (a quarter, half), and on outlines of other patients"
+_ABOUT_TRIALS = (
+    "For a learning curve (would more patients help?) and for a challenge (did it learn more than a usual place?): "
+    "trainings beside the model, judged on the validation patients."
+)
 _NO_CHANGES = "Quick training sees each image once, as it is; nothing is turned or changed."
 
 
@@ -97,6 +103,7 @@ class RecipePage(BasePage):
         self.more = QPushButton("&More: every number of the papers")
         self.more.setCheckable(True)
         self.more.setAutoDefault(False)
+        self.trials, self._about_trials = QCheckBox(_TRIALS), dim(_ABOUT_TRIALS)
         self.numbers = HyperEditor(("fitting", "head", "data", "input", "work"))
         self.numbers.hide()
         self._lay_parts()
@@ -141,6 +148,8 @@ class RecipePage(BasePage):
             self._titles.append(title)
             self.body.addLayout(row)
             self.body.addWidget(below)
+        self.body.addWidget(self.trials)
+        self.body.addWidget(self._about_trials)
         self._augmenting = strong("Augmentation")
         self._none = dim(_NO_CHANGES)
         for part in (self._augmenting, self._none, self._augmentation):
@@ -161,6 +170,7 @@ class RecipePage(BasePage):
             editor.changed.connect(self._on_number)
         self.more.toggled.connect(self._show_numbers)
         self.weights.clicked.connect(self._ask_weights)
+        self.trials.clicked.connect(self._on_trials)
 
     # what is offered
 
@@ -221,6 +231,9 @@ class RecipePage(BasePage):
         gradient = recipe.training.method == "gradient"
         self._none.setVisible(not gradient)
         self._augmentation.setVisible(gradient)
+        for part in (self.trials, self._about_trials):
+            part.setVisible(not recipe.classifies)
+        self.trials.setChecked(own.trials)
         self._show_balance(offer.recipe)
         self.augmentation.show_recipe(offer.recipe, own.changes)
         if self.numbers.isVisibleTo(self):
@@ -271,7 +284,7 @@ class RecipePage(BasePage):
             return "Time: not before this can be trained." if refused else self._estimates.words(own)
         if found[0].obstacle:
             return "Time: not before its weights are here."
-        return self._estimates.words(RecipePlan(name=found[0].recipe.name, level=level))
+        return self._estimates.words(RecipePlan(name=found[0].recipe.name, level=level, trials=own.trials))
 
     @Slot(bool)
     def _show_numbers(self, on: bool) -> None:
@@ -326,7 +339,7 @@ class RecipePage(BasePage):
         for level in LEVELS:
             found = self._offers.get(level, ())
             if level != own.level and found and not found[0].obstacle:
-                wanted.append(RecipePlan(name=found[0].recipe.name, level=level))
+                wanted.append(RecipePlan(name=found[0].recipe.name, level=level, trials=own.trials))
         self._estimates.want(wanted)
 
     def _measure(self, recipe: RecipePlan) -> Work:
@@ -345,10 +358,11 @@ class RecipePage(BasePage):
         self.refresh()
 
     def _choose(self, level: RecipeLevel, name: str) -> None:
-        """Another recipe has other numbers: only what was said of the start stays."""
+        """Another recipe has other numbers: only what was said of the start and of trials stays."""
         before = self.run.plan.recipe.changes
         changes = {INITIAL: before[INITIAL]} if INITIAL in before else {}
-        self._change(RecipePlan(name=name, level=level, changes=changes))
+        trials = self.run.plan.recipe.trials
+        self._change(RecipePlan(name=name, level=level, changes=changes, trials=trials))
 
     def _change(self, recipe: RecipePlan) -> None:
         self.run.change(recipe=recipe)
@@ -360,6 +374,10 @@ class RecipePage(BasePage):
         name = str(self.recipe.currentData())
         if name != self.run.plan.recipe.name:
             self._choose(self.run.plan.recipe.level, name)
+
+    @Slot(bool)
+    def _on_trials(self, on: bool) -> None:
+        self._change(self.run.plan.recipe.model_copy(update={"trials": on}))
 
     @Slot()
     def _on_balance(self) -> None:

@@ -13,7 +13,7 @@ from pathview.gui.theme import Theme
 from pathview.gui.wizard.finished import NOT_TRAINED
 from pathview.gui.wizard.finished_page import FinishedPage
 from pathview.gui.wizard.folds_view import FoldsView
-from pathview.gui.wizard.parts import row
+from pathview.gui.wizard.parts import row, wrapped
 from pathview.gui.wizard.picture_strip import Rgb8, Shown
 from pathview.gui.wizard.result_views import CurvesView, ErrorsView, FiguresView, SubgroupsView
 from pathview.gui.wizard.state import Run
@@ -41,7 +41,10 @@ class ResultPage(FinishedPage):
         self.offer.addWidget(row(self.look))
         self.before = FoldsView()
         """The cross-validation, while the test patients are closed."""
+        self.tried = wrapped("", "result")
+        """What trials came to, likewise."""
         self.offer.addSpacing(16)
+        self.offer.addWidget(self.tried)
         self.offer.addWidget(self.before, 1)
         self.figures = FiguresView()
         self.errors = ErrorsView(self._draw)
@@ -74,12 +77,15 @@ class ResultPage(FinishedPage):
         self.before.setVisible(self.finished.trained)
         for view in (self.before, self.folds):
             view.show_folds(self.finished.folds, self.finished.about_folds)
+        trials = self.finished.trials
+        self.tried.setVisible(trials is not None)
+        self.tried.setText(trials.sentence if trials is not None else "")
         result = self.finished.result
         if result is None:
             return
-        self.figures.show_result(result)
+        self.figures.show_result(result, self.finished.retold(result.notices))
         self.errors.show_result(result, self.finished.predictions, {row.file: row.masks for row in self.run.rows})
-        self.curves.show_result(result)
+        self.curves.show_result(result, self.finished.trials, self.finished.about_trials)
         self.subgroups.show_result(result)
 
     def problem(self) -> str:

@@ -14,30 +14,20 @@ from pathview.gui.wizard.parts import Table, column, count, number, row, wrapped
 from pathview.gui.wizard.picture_strip import Draw, PictureStrip, Shown
 from pathview.gui.wizard.plots import Chart, Drawing, Line
 from pathview.results.confusion import Confusion
+from pathview.training.measures.words import BELOW_HALF, FIGURES
 
 if TYPE_CHECKING:  # the window starts without the libraries of figures
-    from pathview.training.judging.learning_curve import LearningCurve
     from pathview.training.judging.result import Result
     from pathview.training.measures.calibration import Reliability
     from pathview.training.measures.evaluate import Reached
     from pathview.training.measures.figures import Curves, Peer, Prediction
+    from pathview.training.measures.growth import LearningCurve
+    from pathview.training.measures.trials import Trials
 
-FIGURES = {
-    "auc": "AUC",
-    "accuracy": "Accuracy (ACC)",
-    "balanced_accuracy": "Balanced accuracy",
-    "sensitivity": "Sensitivity (SE)",
-    "specificity": "Specificity (SP)",
-    "precision": "Precision (P)",
-    "f1": "F1",
-    "dice": "Dice, mean of images",
-    "iou": "IoU, mean of images",
-    "pooled_dice": "Dice, all pixels together",
-}
 PEERS = {
-    "majority": ("Majority", "always calling the commonest class"),
+    "majority": ("Commonest class", "always calling the class that is commonest in training"),
     "mean_std_rgb": ("Colour alone", "looking at colour alone"),
-    "predict_nothing": ("Nothing", "outlining nothing"),
+    "predict_nothing": ("Outlining nothing", "outlining nothing"),
     "bright_blob": ("Brightest spot", "outlining the brightest spot"),
 }
 """Baselines as columns, and in a sentence."""
@@ -52,15 +42,19 @@ def figure(found: Reached | None) -> str:
     if found is None:
         return "-"
     words = " to ".join(map(number, found.span)) if found.span else WHY_NOT[found.why_not]
-    return f"{number(found.value)}  ({words})"
+    unbroken = words.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{number(found.value)}  ({unbroken})"
 
 
-def about_intervals(metrics: Iterable[Mapping[str, Reached]]) -> str:
-    """What stands in the brackets of a table of figures."""
+def about_figures(metrics: Iterable[Mapping[str, Reached]]) -> str:
+    """What stands in the brackets of a table of figures, and what an AUC below 0.5 is where there is one."""
     from pathview.training.measures.evaluate import ABOUT_WHY_NOT
 
-    missing = {found.why_not for figures in metrics for found in figures.values()}
-    return " ".join([_INTERVALS, *(words for why, words in ABOUT_WHY_NOT.items() if why in missing)])
+    told = [(name, found) for figures in metrics for name, found in figures.items()]
+    missing = {found.why_not for _, found in told}
+    below = any(name == "auc" and found.value < 0.5 for name, found in told)
+    why = [words for why, words in ABOUT_WHY_NOT.items() if why in missing]
+    return " ".join([_INTERVALS, *why, *([BELOW_HALF] if below else [])])
 
 
 class FiguresView(QWidget):
@@ -80,13 +74,13 @@ class FiguresView(QWidget):
             layout.addWidget(part)
         layout.addStretch(1)
 
-    def show_result(self, result: Result) -> None:
-        """Show the figures of a result."""
+    def show_result(self, result: Result, notices: str) -> None:
+        """Show the figures of a result, and what must not be overlooked beside them."""
         peers = (*result.baselines, *((result.base,) if result.base else ()))
         self.verdict.setText(verdict(result))
         self.about.setText(
             f"{count(result.images, 'image')} of {count(result.patients, 'patient')} that training never saw. "
-            f"{about_intervals([result.metrics, *(peer.metrics for peer in peers)])}"
+            f"{about_figures([result.metrics, *(peer.metrics for peer in peers)])}"
         )
         header = ["", "This model", *(_told(peer)[0] for peer in peers)]
         rows = [
@@ -96,7 +90,7 @@ class FiguresView(QWidget):
         ]
         self.table.fill(header, rows)
         self.peers.setText("\n".join(peer.sentence for peer in peers))
-        self.notices.setText("\n".join(result.notices))
+        self.notices.setText(notices)
 
 
 def verdict(result: Result) -> str:
@@ -144,6 +138,7 @@ class ErrorsView(QWidget):
         self.matrix = ConfusionPanel("images", note, "No image was called.")
         self.matrix.setFixedWidth(330)
         self.heading = wrapped("", "heading")
+        self.heading.setIndent(0)
         self.worst = QPushButton("Worst errors")
         self.worst.clicked.connect(self.show_worst)
         self.strip = PictureStrip("Images of the chosen cell", draw)
@@ -167,6 +162,7 @@ class ErrorsView(QWidget):
         """
         self._masks = masks
         self._result, self._rows = result, tuple(row for row in rows if row.part == "test")
+        self.worst.setText("Worst outlines" if result.outlines else "Worst errors")
         self.matrix.show_confusion(Confusion(result.classes, result.confusion))
         self.show_worst()
 
@@ -178,7 +174,8 @@ class ErrorsView(QWidget):
         self.matrix.clear_choice()
         worst = self._result.worst
         nothing = "Nothing is called wrongly on these patients."
-        self.heading.setText(f"The {count(len(worst), 'worst error')}" if worst else nothing)
+        worst_of = "worst outline" if self._result.outlines else "worst error"
+        self.heading.setText(f"The {count(len(worst), worst_of)}" if worst else nothing)
         self._show(worst)
 
     @Slot(int, int)
@@ -200,7 +197,7 @@ class ErrorsView(QWidget):
 
 def _shown(one: Prediction, classes: Sequence[str], masks: tuple[Path, ...]) -> Shown:
     given, called = classes[one.label], classes[one.called]
-    short = f"{given}, called {called}" if given != called else f"{given}, rightly"
+    short = f"given {given}\ncalled {called}" if given != called else f"{given}, rightly"
     score = f"{100 * one.scores[one.called]:.0f} % sure" if one.dice is None else f"Dice {one.dice:.2f}"
     if one.dice is not None:
         short = f"Patient {one.patient}"
@@ -229,17 +226,26 @@ class CurvesView(QWidget):
         layout.addLayout(grid, 1)
         layout.addWidget(self.words)
 
-    def show_result(self, result: Result) -> None:
-        """Show the curves of a result."""
+    def show_result(self, result: Result, tried: Trials | None, why_not: str) -> None:
+        """Show the curves of a result, and of trials; ``why_not`` there are none."""
+        learning = tried.curve if tried is not None else result.learning
         self.roc.show_drawing(_roc(result))
         self.precision.show_drawing(_precision(result.curves))
         self.reliability.show_drawing(reliability_drawing(result.reliability))
-        self.learning.show_drawing(_learning(result.learning))
+        self.learning.show_drawing(_learning(learning))
+        for chart in (self.roc, self.precision, self.reliability, self.learning):
+            chart.setVisible(bool(chart.drawing.lines))
         said = [] if result.curves else ["One of the two truths is missing, so there are no curves."]
         if result.reliability is None:
-            said.append("The score of a model that outlines is an area, no probability: nothing can be reliable.")
-        if result.learning is not None:
-            said.append(result.learning.sentence)
+            said.append(
+                "The score of a model that outlines is an area, no probability, so there is no reliability to show."
+            )
+        if tried is not None:
+            said += [tried.sentence, *tried.notices]
+        elif learning is not None:
+            said.append(learning.sentence)
+        elif result.outlines:
+            said.append(why_not)
         self.words.setText(" ".join(said))
 
 
@@ -275,14 +281,16 @@ def _reliability_line(name: str, found: Reliability) -> Line:
 def _learning(found: LearningCurve | None) -> Drawing:
     if found is None:
         return Drawing(words="There is none.")
-    points = [(float(point.patients), point.auc.value) for point in found.points]
-    spans = [(point.auc.low, point.auc.high) for point in found.points]
+    points = [(float(point.patients), point.value.value) for point in found.points]
+    spans = [point.value.span or (point.value.value, point.value.value) for point in found.points]
     most = max(x for x, _ in points)
+    of_auc = found.figure == "auc"
     return Drawing(
         [Line("", points, spans, marked=True)],
-        ((0.0, 0.5), (most, 0.5)),
+        ((0.0, 0.5), (most, 0.5)) if of_auc else (),
         words=found.sentence,
-        range=((0.0, most), (min(0.4, *(low for low, _ in spans)), 1.0)),
+        range=((0.0, most), (min(0.4, *(low for low, _ in spans)) if of_auc else 0.0, 1.0)),
+        y=f"{found.name} (validation)",
     )
 
 
@@ -307,7 +315,7 @@ class SubgroupsView(QWidget):
         if not groups:
             self.said.setText("The data name no scanner, magnification or density, so there are no subgroups to tell.")
             return
-        about = about_intervals(group.metrics for group in groups)
+        about = about_figures(group.metrics for group in groups)
         self.said.setText(f"A group of few patients has wide intervals or no figures. {about}")
         names = [name for name in ("dice", "auc", "sensitivity", "specificity") if name in result.metrics]
         header = ["", "", "Patients", "Images", *(FIGURES[name] for name in names), ""]

@@ -57,7 +57,7 @@ def patient_words(pattern: str, files: Iterable[Path], base: Path) -> str:
     if not matches:
         return "It fits no file of this source."
     return (
-        f"It fits {len(matches)} of {len(inner)} files, {len({m.group(1) for m in matches})} patients: "
+        f"It fits {len(matches):,} of {len(inner):,} files, {len({m.group(1) for m in matches}):,} patients: "
         + ", ".join(dict.fromkeys(str(match.group(1)) for match in matches[:40]))[:60]
     )
 

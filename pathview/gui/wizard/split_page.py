@@ -196,14 +196,14 @@ class SplitPage(BasePage):
         rows = [
             [
                 _PART_WORDS[part],
-                str(len(split.patients(part))),
-                str(split.images[part]),
+                f"{len(split.patients(part)):,}",
+                f"{split.images[part]:,}",
                 *(_of(counts[name], found.patients.get((part, name), 0), split) for name in names),
             ]
             for part, counts in (found.classes or tuple((part, Counter[str]()) for part in PARTS))
         ]
         self.table.fill(["Part", "Patients" if split.by == "patient" else "Units", "Images", *names], rows)
-        self.shared.setText(f"Patients in more than one part: {split.shared_patients}")
+        self.shared.setText(f"Patients in more than one part: {split.shared_patients:,}")
         self.facts.setText(" ".join(self._facts(split)))
 
     def _facts(self, split: Split) -> list[str]:
@@ -213,7 +213,7 @@ class SplitPage(BasePage):
             said.append(f"{follow} another to its part, since images are nearly the same or names differ in spelling.")
         if split.folds:
             sizes = Counter(split.folds.values())
-            said.append(f"Patients judged in each fold: {', '.join(str(sizes[fold]) for fold in sorted(sizes))}.")
+            said.append(f"Patients judged in each fold: {', '.join(f'{sizes[fold]:,}' for fold in sorted(sizes))}.")
         if split.by == "image":
             said.append("No patient is told, so figures may flatter; this stands on the model card.")
         said.append(f"Manifest {split.sha256[:12]}, test part {split.test_sha256[:12]}.")
@@ -294,7 +294,7 @@ class SplitPage(BasePage):
 
 def _of(images: int, units: int, split: Split) -> str:
     """A cell of the table: images, and whose they are."""
-    return f"{images} of {count(units, 'patient')}" if images and split.by == "patient" else str(images)
+    return f"{images:,} of {count(units, 'patient')}" if images and split.by == "patient" else f"{images:,}"
 
 
 def _percent(name: str) -> QSpinBox:

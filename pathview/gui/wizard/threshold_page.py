@@ -227,7 +227,7 @@ class ThresholdPage(FinishedPage):
                 f"Conformal sets: {found.coverage.sentence}"
             )
         self.tested.setText("\n".join(said))
-        self.notices.setText("\n".join(kept.notices))
+        self.notices.setText(self.finished.retold(kept.notices))
 
 
 def _told(kept: float, found: float) -> str:

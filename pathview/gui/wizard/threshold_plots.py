@@ -22,7 +22,9 @@ _PER_BIN = 4
 def scores_drawing(scores: Scores, choice: Choice) -> Drawing:
     """How the scores of those who have it and of those who do not are spread, and where the threshold stands."""
     having = int(scores.positive.sum())
-    said = f"{having} {scores.unit} have it, {len(scores.positive) - having} do not; threshold {choice.threshold:.3f}"
+    said = (
+        f"{having:,} {scores.unit} have it, {len(scores.positive) - having:,} do not; threshold {choice.threshold:.3f}"
+    )
     groups = {"without it": scores.scores[~scores.positive], "have it": scores.scores[scores.positive]}
     return _spread(groups, choice.threshold, (choice.lower, choice.upper), said)
 
@@ -30,7 +32,7 @@ def scores_drawing(scores: Scores, choice: Choice) -> Drawing:
 def sure_drawing(sure: ClassScores, choice: Choice) -> Drawing:
     """How probable the most probable class is where it is wrong and where it is right, and where sure begins."""
     right = int(sure.right.sum())
-    said = f"{right} images are called right, {len(sure.right) - right} wrong; sure from {choice.least:.3f} on"
+    said = f"{right:,} images are called right, {len(sure.right) - right:,} wrong; sure from {choice.least:.3f} on"
     groups = {"wrong": sure.highest[~sure.right], "right": sure.highest[sure.right]}
     return _spread(groups, choice.least, (0.0, choice.least), said)
 

@@ -31,8 +31,8 @@ _INTERRUPTED = "Interrupted: what was learnt is kept, and it goes on after the l
 _PAUSING = "Pausing after this step ..."
 _STOPPING = "Stopping after this step; then the best epoch is kept and measured ..."
 _FAILED = "It ended before its time."
-_KEEP_BEST, _NO_FOLDS = "&Stop and keep the best epoch", "&Stop and leave the folds out"
-_LEAVING_OUT = "Stopping; the model is there, and the folds that are not trained yet are left out ..."
+_KEEP_BEST, _NO_REST = "&Stop and keep the best epoch", "&Stop and leave the rest out"
+_LEAVING_OUT = "Stopping; the model is there, and what is not trained yet beside it is left out ..."
 _NO_EPOCHS = "A quick training has no epochs to watch, and no curves."
 _FEATURES = "Features are computed once, then a linear classifier is fitted on them in seconds."
 
@@ -55,7 +55,7 @@ class TrainingPage(BasePage):
         self.begin.setObjectName("primary")
         self.pause = QPushButton("Pa&use")
         self.keep_best = QPushButton(_KEEP_BEST)
-        self.folds = QPushButton("Train the &folds")
+        self.rest = QPushButton("")
         self.tensorboard = QCheckBox("Write T&ensorBoard logs too")
         self.scratch = QCheckBox("Begin from &random weights: the model needs far more images")
         self.scratch.hide()
@@ -68,14 +68,14 @@ class TrainingPage(BasePage):
         self.begin.clicked.connect(self._on_begin)
         self.pause.clicked.connect(self._on_pause)
         self.keep_best.clicked.connect(self._on_keep_best)
-        self.folds.clicked.connect(lambda: self._train(resume=True))
+        self.rest.clicked.connect(lambda: self._train(resume=True))
         self._look = QTimer(self)
         self._look.setInterval(_LOOK_MS)
         self._look.timeout.connect(self.reread)
 
     def _lay_out_body(self) -> None:
         buttons = QHBoxLayout()
-        for button in (self.begin, self.folds, self.pause, self.keep_best):
+        for button in (self.begin, self.rest, self.pause, self.keep_best):
             buttons.addWidget(button)
         buttons.addWidget(self.tensorboard, 1)
         self.body.addWidget(self.state)
@@ -144,9 +144,10 @@ class TrainingPage(BasePage):
         self.begin.setText("&Train anew" if done else "&Go on" if seen.events else "&Train")
         self.tensorboard.setVisible(not mine and not seen.elsewhere)
         self.pause.setVisible(mine)
-        self.folds.setVisible(done and seen.folds_lack and not seen.elsewhere)
+        self.rest.setVisible(done and bool(seen.lacking) and not seen.elsewhere)
+        self.rest.setText(f"Train the &{' and '.join(seen.lacking)}")
         self.keep_best.setVisible(mine and (bool(seen.epochs) or seen.fold is not None))
-        self.keep_best.setText(_NO_FOLDS if seen.fold is not None else _KEEP_BEST)
+        self.keep_best.setText(_NO_REST if seen.fold is not None else _KEEP_BEST)
         self.pause.setText("&Go on" if seen.pausing else "Pa&use")
         for button in (self.pause, self.keep_best):
             button.setEnabled(not self._stopping)
@@ -165,7 +166,7 @@ class TrainingPage(BasePage):
             return f"{_ELSEWHERE}{fold}"
         if seen.trained and not self.working:
             about = _NO_EPOCHS if not seen.epochs else ""
-            return " ".join(part for part in (seen.ended or _TRAINED, about, seen.folds_ended) if part)
+            return " ".join(part for part in (seen.ended or _TRAINED, about, seen.beside_ended) if part)
         if self.working:
             if self._stopping:
                 return _LEAVING_OUT if seen.fold is not None else _STOPPING

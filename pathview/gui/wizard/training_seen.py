@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pathview.training.runs.plan import EventKind, Number, TrainingEvent
-from pathview.training.runs.run_folder import SPLIT, RunFolder
+from pathview.training.runs.run_folder import RunFolder
 
 _INTERRUPTED: frozenset[EventKind] = frozenset({"started", "resumed", "epoch", "paused", "smaller_batch"})
 """What a training tells last that somebody or something ended in its midst."""
 _MODEL_ENDS: frozenset[EventKind] = frozenset({"finished", "stopped"})
-_FOLDS_END: frozenset[EventKind] = frozenset({"folds_done", "folds_left_out"})
+_BESIDE_ENDS: tuple[frozenset[EventKind], ...] = (
+    frozenset({"folds_done"}),
+    frozenset({"trials_done"}),
+    frozenset({"folds_left_out"}),
+)
 _EPOCHS: frozenset[EventKind] = frozenset({"epoch", "fold_epoch"})
 _FAILURES: frozenset[EventKind] = frozenset({"disk_full", "not_a_number", "failed"})
 _MOVES: frozenset[EventKind] = frozenset({"paused", "resumed", "finished", "stopped"})
@@ -36,8 +40,8 @@ class Seen:
     """Whether it was asked to pause, and not yet to go on."""
     elsewhere: bool = False
     """Whether some process trains there now."""
-    folds_lack: bool = False
-    """Whether folds were asked for, and are not trained as the model that is there was."""
+    lacking: tuple[str, ...] = ()
+    """Of ``folds`` and ``trials`` what was asked for, and is not trained as the model that is there was."""
 
     @property
     def epochs(self) -> tuple[TrainingEvent, ...]:
@@ -60,12 +64,12 @@ class Seen:
         if self.last is None:
             return False
         if self.trained:
-            return self.folds_lack and self.last.numbers.get("fold") is not None
+            return bool(self.lacking) and self.last.numbers.get("fold") is not None
         return self.last.kind in _INTERRUPTED
 
     @property
     def fold(self) -> TrainingEvent | None:
-        """The fold that is trained now, or was when it was interrupted: the event that told its beginning."""
+        """The fold or trial that is trained now, or was when it was interrupted: the event of its beginning."""
         if self.last is None or self.last.numbers.get("fold") is None:
             return None
         return self._last_of(frozenset({"fold"}))
@@ -76,9 +80,10 @@ class Seen:
         return _sentence(self._last_of(_MODEL_ENDS))
 
     @property
-    def folds_ended(self) -> str:
-        """How its folds did."""
-        return _sentence(self._last_of(_FOLDS_END))
+    def beside_ended(self) -> str:
+        """How its folds and trials did; that they were left out only where something lacks still."""
+        told = [_sentence(self._last_of(kinds)) for kinds in _BESIDE_ENDS[: None if self.lacking else -1]]
+        return " ".join(part for part in told if part)
 
     def _last_of(self, kinds: frozenset[EventKind]) -> TrainingEvent | None:
         return next((event for event in reversed(self.events) if event.kind in kinds), None)
@@ -139,7 +144,7 @@ def read_seen(folder: RunFolder, ours: bool) -> Seen:
     """
     from pathview.models.training_state import epochs_kept
     from pathview.models.weights import MANIFEST
-    from pathview.training.measures.folds import folds_of
+    from pathview.training.measures.trials import lacking
     from pathview.training.runs.run_log import present
     from pathview.training.runs.steering import asked, is_training
 
@@ -151,5 +156,5 @@ def read_seen(folder: RunFolder, ours: bool) -> Seen:
         trained,
         asked(folder) == "pause",
         not ours and is_training(folder),
-        trained and folder.has(SPLIT) and bool(folder.split().folds) and folds_of(folder)[0] is None,
+        lacking(folder) if trained else (),
     )

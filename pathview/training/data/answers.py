@@ -150,7 +150,7 @@ def _written(request: LabelsRequest, rows: dict[str, tuple[object, ...]], proble
     notices = list(problems)
     alone = {row["patient"] for row in table if row["patient_from"] == "image"}
     if alone:
-        images = "1 image names" if len(alone) == 1 else f"{len(alone)} images name"
+        images = "1 image names" if len(alone) == 1 else f"{len(alone):,} images name"
         notices.append(
             f"{images} no patient: each counts as one of its own, so two images of one patient may stand on both sides "
             f"of a split; correct the column patient of {LABELS_FILE}."
@@ -171,7 +171,7 @@ def _counts(label: TileLabel) -> bool:
 
 def _labels(image: LabelledImage) -> str:
     number = sum(_counts(label) for label in image.labels)
-    return f"{number} label{'s' if number > 1 else ''}"
+    return f"{number:,} label{'s' if number > 1 else ''}"
 
 
 def _tiles(image: LabelledImage, settings: Settings) -> Iterator[_Tile]:

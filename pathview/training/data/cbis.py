@@ -78,7 +78,7 @@ def _images(tables: Iterable[Path]) -> list[_Image]:
     images: dict[str, _Image] = {}
     for table in tables:
         part = "test" if "test" in table.name else "train"
-        for row in read_table(table, _COLUMNS, "it is no table of CBIS-DDSM"):
+        for row in read_table(table, _COLUMNS, "it is no table of CBIS-DDSM").rows:
             name = row["image file path"].split("/")[0]
             pathology = row["pathology"]
             if pathology not in _PATHOLOGY:

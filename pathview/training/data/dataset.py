@@ -111,7 +111,7 @@ def class_index(name: str, classes: Sequence[str]) -> int | None:
 
 
 def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:
-    table = _rows(path / LABELS_FILE) if (path / LABELS_FILE).is_file() else {}
+    table, told = _rows(path / LABELS_FILE) if (path / LABELS_FILE).is_file() else ({}, ())
     masks = {file.stem: file for file in (path / "masks").iterdir() if file.suffix.lower() in SUFFIXES}
     samples, without = [], 0
     for image in sorted((path / "images").iterdir()):
@@ -126,7 +126,7 @@ def _from_masks(path: Path, classes: Sequence[str]) -> Dataset:
         samples.append(Sample(image, row.get("patient") or None, label, (mask,), row))
     if not samples:
         raise DataError(f"No image in {path.name}/images has a mask of the same name in {path.name}/masks.")
-    notices = (f"{without} images have no mask and are left out.",) if without else ()
+    notices = (*told, *([f"{without:,} images have no mask and are left out."] if without else []))
     return Dataset(path.name, tuple(samples), notices, "images and masks")
 
 
@@ -146,7 +146,8 @@ def _from_class_folders(path: Path, classes: Sequence[str]) -> Dataset:
 
 def _from_csv(path: Path, classes: Sequence[str], lenient: bool) -> Dataset:
     samples = []
-    for name, row in _rows(path).items():
+    rows, told = _rows(path)
+    for name, row in rows.items():
         image = path.parent / name
         masks = tuple(path.parent / mask for mask in row.get("mask", "").split(MASK_SEPARATOR) if mask)
         missing = [file.name for file in (image, *masks) if not file.exists()]
@@ -160,10 +161,10 @@ def _from_csv(path: Path, classes: Sequence[str], lenient: bool) -> Dataset:
         samples.append(Sample(image, row.get("patient") or None, label, masks, row))
     if not samples:
         raise DataError(f"{path.name} has no rows.")
-    return Dataset(path.stem, tuple(samples), layout="table")
+    return Dataset(path.stem, tuple(samples), told, "table")
 
 
-def _rows(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of a label table by file."""
-    rows = read_table(path, ("file",), "it needs file, patient and label (or masks)")
-    return {row["file"]: row for row in rows}
+def _rows(path: Path) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Rows of a label table by file, and what is to be said of it."""
+    table = read_table(path, ("file",), "it needs file, patient and label (or masks)")
+    return {row["file"]: row for row in table.rows}, table.notices

@@ -11,7 +11,7 @@ import math
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, overload
 
@@ -19,7 +19,8 @@ import numpy as np
 
 from pathview.analysis.prepare import Working
 from pathview.errors import ImageError, NotAnalysable, OutputError
-from pathview.geometry import GridPlace
+from pathview.geometry import GridPlace, Size
+from pathview.images.render import resized
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint
 from pathview.models.recipe import Recipe
 from pathview.settings import Settings
@@ -127,10 +128,9 @@ class KeptSamples(Sequence[Loaded]):
         if isinstance(index, slice):
             return KeptSamples(self._entries[index])
         entry = self._entries[index]
-        mask = entry.file.get(entry.mask) if entry.mask is not None else None
-        return Loaded(
-            entry.sample, Working(entry.file.get(entry.pixels), entry.where), mask, entry.label, entry.prepared
-        )
+        pixels = entry.file.get(entry.pixels)
+        mask = _as_large(entry.file.get(entry.mask), pixels) if entry.mask is not None else None
+        return Loaded(entry.sample, Working(pixels, entry.where), mask, entry.label, entry.prepared)
 
     def __add__(self, other: KeptSamples) -> KeptSamples:
         """These and others."""
@@ -139,6 +139,11 @@ class KeptSamples(Sequence[Loaded]):
     def chosen(self, indices: Sequence[int]) -> KeptSamples:
         """Those at some places."""
         return KeptSamples([self._entries[i] for i in indices])
+
+    def dealt(self, givers: Sequence[int]) -> KeptSamples:
+        """The same images, each with the truth (class and outline) of another: that at its place in ``givers``."""
+        pairs = zip(self._entries, (self._entries[i] for i in givers), strict=True)
+        return KeptSamples([replace(own, label=giver.label, mask=giver.mask) for own, giver in pairs])
 
     @property
     def samples(self) -> list[Sample]:
@@ -149,6 +154,14 @@ class KeptSamples(Sequence[Loaded]):
     def labels(self) -> list[int]:
         """Their classes."""
         return [entry.label for entry in self._entries]
+
+
+def _as_large(mask: Pixels8, pixels: Pixels8) -> Pixels8:
+    """An outline on the grid of an image; another's may be of another size."""
+    rows, columns = pixels.shape[:2]
+    if mask.shape == (rows, columns):
+        return mask
+    return np.where(resized(mask, Size(columns, rows)) > 127, np.uint8(255), np.uint8(0))
 
 
 def keep_samples(

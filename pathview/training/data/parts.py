@@ -36,7 +36,7 @@ def split_of(dataset: Dataset, recipe: Recipe, seed: int) -> PatientSplit:
     without = sum(sample.patient is None for sample in dataset.samples)
     if without and recipe.training.split == "patient":
         raise DataError(
-            f"{without} images of {dataset.name} name no patient, so they cannot be split by patient; "
+            f"{without:,} images of {dataset.name} name no patient, so they cannot be split by patient; "
             "add a labels.csv with the columns file and patient."
         )
     of_patients = recipe.classifies and (recipe.regions is None or recipe.regions.against == "label")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pathview.csv_cells import plain_cell
+from pathview.csv_cells import csv_text, plain_cell
 from pathview.errors import DataError
 from pathview.geometry import Region
 
@@ -78,11 +79,22 @@ class Dataset:
         return tuple(sorted({sample.patient for sample in self.samples if sample.patient is not None}))
 
 
-def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class Table:
+    """A csv file."""
+
+    rows: list[dict[str, str]]
+    """By column."""
+    notices: tuple[str, ...] = ()
+    """What is to be said of it, a sentence each."""
+
+
+def read_table(path: Path, columns: Sequence[str], need: str) -> Table:
     """Rows of a csv by column, blanks around the cells taken off.
 
     Args:
-        path: the file, UTF-8; its columns are separated by commas, semicolons or tabs, as its first line says.
+        path: the file, see :func:`pathview.csv_cells.csv_text`; its columns are separated by commas, semicolons or
+            tabs, as its first line says.
         columns: that it must have.
         need: what to say where one is missing, without a full stop.
 
@@ -90,15 +102,17 @@ def read_table(path: Path, columns: Sequence[str], need: str) -> list[dict[str, 
         DataError: unreadable, or without one of the columns.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            separator, names = _header(file.readline(), columns)
-            if absent := [column for column in columns if column not in names]:
-                has = f"it has {', '.join(filter(None, names))}" if any(names) else "its first line is empty"
-                raise DataError(f"{path.name} has no column {absent[0]!r} ({has}); {need}.")
-            reader = csv.DictReader(file, names, delimiter=separator)
-            return [{key: plain_cell((value or "").strip()) for key, value in row.items() if key} for row in reader]
+        found = csv_text(path.read_bytes(), path.name)
+        file = io.StringIO(found.text, newline="")
+        separator, names = _header(file.readline(), columns)
+        if absent := [column for column in columns if column not in names]:
+            has = f"it has {', '.join(filter(None, names))}" if any(names) else "its first line is empty"
+            raise DataError(f"{path.name} has no column {absent[0]!r} ({has}); {need}.")
+        reader = csv.DictReader(file, names, delimiter=separator)
+        rows = [{key: plain_cell((value or "").strip()) for key, value in row.items() if key} for row in reader]
+        return Table(rows, (found.notice,) if found.notice else ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name} cannot be read as a table (csv, UTF-8).") from error
+        raise DataError(f"{path.name} cannot be read as a table; save it as CSV UTF-8.") from error
 
 
 def _header(line: str, columns: Sequence[str]) -> tuple[str, list[str]]:

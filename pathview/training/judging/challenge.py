@@ -28,6 +28,7 @@ from pathview.training.judging.outline_shuffle import SHUFFLES, DealtOutlines, d
 from pathview.training.judging.result import TrainedRun, trained_run
 from pathview.training.learning.batches import validation_inputs
 from pathview.training.measures import scoring
+from pathview.training.measures.trials import Trials, trials_of
 from pathview.training.runs.locked_uses import told, uses_of_test
 from pathview.training.runs.plan import Fields, now
 from pathview.training.runs.run_folder import RunFolder
@@ -110,6 +111,9 @@ def _shuffle(
     recipe = trained.recipe
     if not recipe.classifies:
         network, samples = trained.network(settings), trained.parts.validation
+        tried, _ = trials_of(trained.run)
+        if tried is not None and tried.stood is not None:
+            return trained_on_dealt(tried)
         found = scoring.segment_samples(network, samples, settings, part_of(progress, 0, 1), cancel)[0]
         return shuffled_outlines(deal_outlines(found, recipe.decision.threshold, trained.run.plan().seed))
     try:
@@ -161,6 +165,16 @@ def shuffled_outlines(dealt: DealtOutlines) -> Challenge:
         start = "The outlines agree no better with their own lesions than with others, or than the whole breast does"
     numbers = {"true": dealt.own, "shuffled": mean, "low": low, "high": high, "whole": dealt.whole}
     return Challenge(kind=kind, passed=passed, sentence=f"{start}: {beside}.", numbers=numbers)
+
+
+def trained_on_dealt(tried: Trials) -> Challenge:
+    """What the training on other patients' outlines says, where there was one."""
+    found = tried.dealt.difference if tried.dealt is not None else None
+    numbers = {}
+    if found is not None:
+        known = {"true": found.new, "shuffled": found.present, "low": found.low, "high": found.high}
+        numbers = {name: value for name, value in known.items() if value is not None}
+    return Challenge(kind="label_shuffle", passed=tried.stood, sentence=tried.about_dealt, numbers=numbers)
 
 
 def shuffle_verdict(true: float, found: Sequence[float]) -> Challenge:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,9 @@ from pathview.training.learning.linear import feature_cache
 from pathview.training.learning.start import Start
 from pathview.training.measures import scoring
 from pathview.training.measures.calibration import Estimate, Float, Labels
+from pathview.training.measures.evaluate import Reached
+from pathview.training.measures.growth import LearningCurve, LearningPoint, apart, first_share, patient_order
 from pathview.training.measures.predictions import scored_as
-from pathview.training.runs.plan import Fields
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 _DRAWS = 5
@@ -120,34 +120,6 @@ def head_task(
     return HeadTask(features(train, 0), features(validation, 1), recipe.classes, recipe.training.svm_cost, seed)
 
 
-class LearningPoint(Fields):
-    """The head on a share of the training patients."""
-
-    share: float
-    patients: int
-    images: int
-    auc: Estimate
-    """On the validation patients; over draws of both."""
-
-
-class LearningCurve(Fields):
-    """How a head on the network's features grows with the training patients, judged on the validation patients."""
-
-    points: tuple[LearningPoint, ...]
-    gain: Estimate | None
-    """AUC on all training patients less that on half of them, drawn together; None where half were too few."""
-
-    @property
-    def sentence(self) -> str:
-        """For the reader."""
-        if self.gain is None:
-            return "The training patients are too few to tell whether more would help."
-        span = f"AUC {self.gain.value:+.3f} ({self.gain.low:+.3f} to {self.gain.high:+.3f}) on the validation patients"
-        if self.gain.low > 0:
-            return f"Twice as many training patients did help, {span}: more would probably help further."
-        return f"That twice as many training patients helped cannot be said: {span}."
-
-
 def learning_curve(
     task: HeadTask, progress: ProgressSink, cancel: CancelToken, shares: Sequence[float] = SHARES
 ) -> LearningCurve:
@@ -171,10 +143,10 @@ def learning_curve(
         counts = [len(np.unique(task.train.patients[one])) for one in chosen]
         images = round(float(np.mean([len(one) for one in chosen])))
         auc = _span(float(np.mean(own)), drawn[share])
-        points.append(LearningPoint(share=share, patients=round(float(np.mean(counts))), images=images, auc=auc))
+        reached = Reached(value=auc.value, low=auc.low, high=auc.high)
+        points.append(LearningPoint(share=share, patients=round(float(np.mean(counts))), images=images, value=reached))
         progress(Progress(step + 1, len(shares), "learning curve"))
-    apart = {point.patients: point for point in points}  # of few patients several shares are the same ones
-    return LearningCurve(points=tuple(apart.values()), gain=_gain(points, drawn))
+    return LearningCurve(points=apart(points), gain=_gain(points, drawn))
 
 
 def _gain(points: Sequence[LearningPoint], drawn: dict[float, Float]) -> Estimate | None:
@@ -182,7 +154,7 @@ def _gain(points: Sequence[LearningPoint], drawn: dict[float, Float]) -> Estimat
     half, whole = by_share.get(0.5), by_share.get(1.0)
     if half is None or whole is None or half.patients == whole.patients:
         return None
-    return _span(whole.auc.value - half.auc.value, drawn[1.0] - drawn[0.5])
+    return _span(whole.value.value - half.value.value, drawn[1.0] - drawn[0.5])
 
 
 def _span(value: float, draws: Float) -> Estimate:
@@ -197,18 +169,13 @@ def _number(value: float | None) -> float:
 
 def _order(train: Features, seed: Sequence[int]) -> list[list[str]]:
     """Patients of each kind (the classes that their images have) in a random order."""
-    rng = np.random.default_rng(seed)
-    kinds: dict[Any, list[str]] = {}
     pairs = [(str(patient), int(label)) for patient, label in zip(train.patients, train.labels, strict=True)]
-    for patient, kind in sorted(strata_of(pairs).items()):
-        kinds.setdefault(kind, []).append(patient)
-    return [[str(name) for name in rng.permutation(np.array(patients))] for patients in kinds.values()]
+    return patient_order(strata_of(pairs), seed)
 
 
 def _members(train: Features, order: Sequence[Sequence[str]], share: float) -> npt.NDArray[np.intp]:
     """Indices of the images of the first share of each kind's patients."""
-    chosen = [name for patients in order for name in patients[: max(1, round(share * len(patients)))]]
-    return np.flatnonzero(np.isin(train.patients, chosen))
+    return np.flatnonzero(np.isin(train.patients, first_share(order, share)))
 
 
 def shuffled(train: Features, rng: np.random.Generator) -> Features:

@@ -22,7 +22,7 @@ from pathview.models.weights import Manifest, read_manifest, read_seen
 from pathview.settings import Settings
 from pathview.training.data.parts import Parts
 from pathview.training.data.samples import Sample, read_table
-from pathview.training.judging.learning_curve import LearningCurve, head_task, learning_curve
+from pathview.training.judging.learning_curve import head_task, learning_curve
 from pathview.training.learning.start import Start, start_of
 from pathview.training.measures import scoring
 from pathview.training.measures.assess import evaluate_samples
@@ -43,6 +43,7 @@ from pathview.training.measures.figures import (
     table,
     worst_errors,
 )
+from pathview.training.measures.growth import LearningCurve
 from pathview.training.measures.predictions import AnyScored, scored_as
 from pathview.training.measures.risk import OutlineRisk, risk_of
 from pathview.training.runs.locked_uses import log_use, told, uses_of_test
@@ -85,6 +86,7 @@ class Result(Fields):
     risk: OutlineRisk | None = None
     """Of outlines, on the validation patients; None where no lesion is outlined."""
     learning: LearningCurve | None
+    """Of a head on the network's features; of a model that outlines see :mod:`pathview.training.measures.trials`."""
     uses: int
     """How often the test patients have been looked at, this time included."""
     notices: tuple[str, ...]
@@ -248,7 +250,7 @@ def read_predictions(run: RunFolder) -> tuple[Prediction, ...]:
     """
     if not run.has(PREDICTIONS):
         raise DataError(f"The training {run.name} has no {PREDICTIONS} yet; look at its result first.")
-    cells = read_table(run.path / PREDICTIONS, _COLUMNS, "look at the result again")
+    cells = read_table(run.path / PREDICTIONS, _COLUMNS, "look at the result again").rows
     try:
         return rows_of(cells, read_result(run).classes)
     except (KeyError, ValueError) as error:
@@ -330,7 +332,7 @@ def _learning(
 ) -> tuple[LearningCurve | None, list[str]]:
     recipe = trained.recipe
     if not recipe.classifies:
-        return None, ["There is no learning curve of a model that outlines: only a classifier has a head to fit anew."]
+        return None, []  # there is no head to fit anew: see trials_of
     try:
         start = trained.start(settings)
         loaded = [

@@ -69,6 +69,9 @@ class LearnRequest:
     resume: bool = False
     start: Start = field(default_factory=Start)
     hooks: Hooks = Hooks()
+    dealt: bool = False
+    """Outlines are dealt out anew among the training patients, see :func:`givers`: there is nothing to learn then but
+    a usual place."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ def learn(
             request = replace(request, recipe=with_statistics(request.recipe, loaded))
         if not by_gradient:
             return _by_features(request, parts, settings, progress, cancel)
+        if request.dealt:
+            loaded = loaded.dealt(givers(scoring.patients_of(loaded.samples), request.seed))
         step = part_of(progress, 0, 1, "validation")
         watched, more = keep_samples(parts.validation, request.recipe, settings, file, step, cancel)
         learnt = _by_gradient(request, loaded, watched, parts.validation, settings, progress, cancel)
@@ -126,6 +131,24 @@ def _by_features(
     recipe, start = request.recipe, request.start.file
     found = fit_linear(recipe, start, parts.train, parts.validation, request.seed, settings, progress, cancel)
     return Learnt(recipe, found.tensors, 0, problems=found.problems, images=found.images)
+
+
+def givers(patients: npt.NDArray[np.str_], seed: int) -> list[int]:
+    """For each image, the image of another patient whose truth it gets: each patient gives to one other, at random.
+
+    Args:
+        patients: of each image, [n].
+        seed: of the dealing.
+
+    Raises:
+        DataError: there is one patient only.
+    """
+    rng = np.random.default_rng([seed, 4])
+    order = rng.permutation(np.unique(patients))
+    if len(order) < 2:
+        raise DataError("Outlines can be dealt out anew among two training patients or more.")
+    given = dict(zip(order, np.roll(order, 1), strict=True))
+    return [int(rng.choice(np.flatnonzero(patients == given[name]))) for name in patients]
 
 
 def write_learnt(folder: Path, learnt: Learnt, parts: Parts, request: LearnRequest, data: str) -> Manifest:

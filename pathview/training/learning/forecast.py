@@ -27,6 +27,7 @@ from pathview.training.learning.features import FEATURES_AT_ONCE, image_key
 from pathview.training.learning.linear import feature_cache
 from pathview.training.learning.running import RunOptions
 from pathview.training.learning.start import start_of
+from pathview.training.measures.trials import SHARES
 from pathview.training.runs.levels import planned_recipe
 from pathview.training.runs.run_folder import RunFolder
 from pathview.training.runs.run_log import in_words
@@ -80,6 +81,8 @@ class Forecast:
     sentence: str
     folds: int = 0
     """Of the cross-validation, whose time is in ``seconds``."""
+    trials: bool = False
+    """Whether the time of the trials is in ``seconds`` too."""
 
 
 def forecast(
@@ -118,8 +121,11 @@ def forecast(
     share = (folds - 1) / folds if folds else 0.0
     again = fitting.times(share) + reading.times(share * count)
     seconds += _of_folds(folds, again, reading, forward.times(1 / recipe.training.batch), parts)
-    sentence = _sentence(seconds, device, recipe, 0, count, folds)
-    return Forecast(seconds, device, recipe.training.epochs, step.likely, count, 0, sentence, folds)
+    tries = run.plan().recipe.trials and not recipe.classifies
+    if tries:
+        seconds += _of_trials(recipe, fitting, reading, parts)
+    sentence = _sentence(seconds, device, recipe, 0, count, folds, tries)
+    return Forecast(seconds, device, recipe.training.epochs, step.likely, count, 0, sentence, folds, tries)
 
 
 def _of_folds(folds: int, training: Span, reading: Span, judging: Span, parts: Parts) -> Span:
@@ -137,6 +143,14 @@ def _of_folds(folds: int, training: Span, reading: Span, judging: Span, parts: P
     count = len(parts.train) + len(parts.validation)
     read = count + (folds - 1) * len(parts.train)
     return (training + Span(*_NETWORK_SECONDS)).times(folds) + reading.times(read) + judging.times(count)
+
+
+def _of_trials(recipe: Recipe, fitting: Span, reading: Span, parts: Parts) -> Span:
+    """All trials: on growing shares of the patients, on dealt-out outlines, and on all where the model learnt more."""
+    shares = sum(SHARES) + 1 + recipe.training.refit
+    each = reading.times(2 * len(parts.validation)) + Span(*_NETWORK_SECONDS)
+    fitted = fitting.times(shares / (2 if recipe.training.refit else 1))  # the model itself is fitted twice then
+    return fitted + reading.times(shares * len(parts.train)) + each.times(len(SHARES) + 1 + recipe.training.refit)
 
 
 def _of_gradient(
@@ -268,12 +282,15 @@ def _slowest(one: Span, other: Span) -> Span:
     return Span(max(one.low, other.low), max(one.likely, other.likely), one.high + other.high)
 
 
-def _sentence(seconds: Span, device: str, recipe: Recipe, cached: int, count: int, folds: int) -> str:
-    with_folds = f", its {folds} folds included" if folds else ""
+def _sentence(
+    seconds: Span, device: str, recipe: Recipe, cached: int, count: int, folds: int, tries: bool = False
+) -> str:
+    beside = [*([f"{folds} folds"] if folds else []), *(["trials"] if tries else [])]
+    with_folds = f", its {' and '.join(beside)} included" if beside else ""
     span = f"({in_words(seconds.low)} to {in_words(seconds.high)})"
     about = f"About {in_words(seconds.likely)} on {device} {span}{with_folds}"
     if recipe.training.early_stopping and recipe.training.method == "gradient":
         return f"{about}; less where it stops early."
     if cached:
-        return f"{about}; the features of {cached} of {count} images are known already."
+        return f"{about}; the features of {cached:,} of {count:,} images are known already."
     return f"{about}."

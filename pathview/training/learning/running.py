@@ -17,7 +17,9 @@ from pathview.training.data.parts import Parts
 from pathview.training.learning.crossing import cross_validate, forget_folds
 from pathview.training.learning.fitting import Hooks, LearnRequest, Learnt, learn, write_learnt
 from pathview.training.learning.start import start_of
+from pathview.training.learning.trials import forget_trials, require_trials_possible, try_out
 from pathview.training.measures.folds import CrossValidation, folds_of, model_way, way_of
+from pathview.training.measures.trials import Trials, lacking, trials_of
 from pathview.training.preparing.health import check_health, require_healthy
 from pathview.training.runs.levels import Planned, planned_recipe
 from pathview.training.runs.plan import EventKind, Number
@@ -61,6 +63,8 @@ class Ran:
     notices: tuple[str, ...]
     folds: CrossValidation | None = None
     """None where there are none, or they were left out when asked."""
+    trials: Trials | None = None
+    """The same of trials."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class _Ready:
     parts: Parts
     learning: LearnRequest
     data: str
+    tries: bool
+    """Whether trials are wanted, which only outlines need."""
 
 
 def run_training(
@@ -78,7 +84,7 @@ def run_training(
 ) -> Ran:
     """Train what a run's plan says on its locked split, and write the model to ``run.model`` (a job for the engine).
 
-    After it the folds of its cross-validation are trained, where there are any.
+    After it the folds of its cross-validation are trained, and the trials that the plan asks for.
 
     Each event is in ``events.jsonl``, and comes as ``early`` of a progress step. Cancelled, killed or out of power, it
     goes on after the last whole epoch with ``resume``, in the same order of the data and to the same weights.
@@ -100,7 +106,11 @@ def run_training(
         log = RunLog(run, progress, options.tensorboard)
         there = (run.model / MANIFEST).exists()
         ran = _kept(run, ready) if there else _trained(run, ready, options, settings, log, cancel)
-        return replace(ran, folds=_folds(run, ready, settings, log, cancel))
+        try:
+            return _with_others(ran, ready, settings, log, cancel)
+        except PathViewError as error:
+            log.end(_kind(error), str(error))
+            raise
 
 
 def _trained(
@@ -142,18 +152,19 @@ def _kept(run: RunFolder, ready: _Ready) -> Ran:
     return Ran(run, read_manifest(run.model), best if isinstance(best, int) else 0, ended, (sentence,))
 
 
-def _folds(
-    run: RunFolder, ready: _Ready, settings: Settings, log: RunLog, cancel: CancelToken
-) -> CrossValidation | None:
-    """Train the folds; None where there are none, or somebody asked to stop."""
-    if not run.split().folds:
-        return None
-    samples = [*ready.parts.train, *ready.parts.validation]
-    try:
-        return cross_validate(run, ready.learning, samples, settings, log, cancel)
-    except PathViewError as error:
-        log.end(_kind(error), str(error))
-        raise
+def _with_others(ran: Ran, ready: _Ready, settings: Settings, log: RunLog, cancel: CancelToken) -> Ran:
+    """Train folds and trials that are wanted and not there; where somebody asked to stop, what comes after is left."""
+    run, parts = ran.run, ready.parts
+    folds, _ = folds_of(run)
+    if run.split().folds and folds is None:
+        folds = cross_validate(run, ready.learning, [*parts.train, *parts.validation], settings, log, cancel)
+        if folds is None:
+            return ran
+    if not ready.tries:
+        return replace(ran, folds=folds)
+    stopped = ran.ended == "stopped"
+    trials = trials_of(run)[0] or try_out(run, ready.learning, parts, stopped, settings, log, cancel)
+    return replace(ran, folds=folds, trials=trials)
 
 
 def _allowed(run: RunFolder, options: RunOptions) -> None:
@@ -161,10 +172,12 @@ def _allowed(run: RunFolder, options: RunOptions) -> None:
     if options.anew:
         _forget(run)
     elif (run.model / MANIFEST).exists():
-        if not run.split().folds or folds_of(run)[0] is not None:
+        left = lacking(run)
+        if not left:
             raise DataError(f"{run.name} is trained already; train it anew, or begin another.")
         if not options.resume:
-            raise DataError(f"{run.name} is trained, but not its folds: resume it for these, or train it anew.")
+            what = " and ".join(left)
+            raise DataError(f"{run.name} is trained, but not its {what}: resume it for these, or train it anew.")
     elif not options.resume and (done := len(epochs_kept(run.state))):
         raise DataError(f"{run.name} was begun already: resume it after epoch {done}, or train it anew.")
 
@@ -178,6 +191,7 @@ def _forget(run: RunFolder) -> None:
         raise OutputError(f"What {run.name} learnt cannot be removed: {error.strerror}.") from error
     run.remove(HISTORY)
     forget_folds(run)
+    forget_trials(run)
 
 
 def _ready(
@@ -194,7 +208,10 @@ def _ready(
     start = start_of(planned.recipe, options.init, scratch, settings)
     sources = sorted({row.source for row in run.rows() if row.source})
     learning = LearnRequest(planned.recipe, run.path, None, plan.seed, options.resume, start)
-    return _Ready(planned, parts, learning, ", ".join(sources) or plan.title)
+    tries = plan.recipe.trials and not planned.recipe.classifies
+    if tries:
+        require_trials_possible(parts)
+    return _Ready(planned, parts, learning, ", ".join(sources) or plan.title, tries)
 
 
 def _how(ready: _Ready) -> dict[str, Number]:

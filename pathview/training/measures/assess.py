@@ -124,7 +124,9 @@ def assess(
     notices = list(dataset.notices)
     left_out = len(dataset.samples) - len(wanted)
     if left_out:
-        notices.append(f"{left_out} images were left out: training or a choice saw them, or they are of another part.")
+        notices.append(
+            f"{left_out:,} images were left out: training or a choice saw them, or they are of another part."
+        )
     used = sum(len(by_part[name]) for name in ("train", "validation")) if part in ("all", "train", "validation") else 0
     if used:
         notices.append(f"Up to {used} of these images were trained or tuned on: the figures flatter.")
@@ -181,7 +183,7 @@ def evaluate_samples(
         extra["not_sure"] = int((unsure | (probabilities.max(axis=1) < decision.least)).sum())
         if decision.temperature != 1:
             extra["temperature"] = decision.temperature
-    notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5} more."] if len(problems) > 5 else [])]
+    notices = [*notices, *problems[:5], *([f"... and {len(problems) - 5:,} more."] if len(problems) > 5 else [])]
     extra["left_out"] = notices
     if by:
         extra["groups"] = {by: by_groups(scored, [_group_of(sample, by) for sample in used])}

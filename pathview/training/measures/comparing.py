@@ -50,8 +50,8 @@ class Difference(Fields):
         words = FIGURE_WORDS[self.figure]
         whole = f"{words} {self.new:.3f} against {self.present:.3f}, a difference of {self.difference:+.3f}"
         interval = f" ({self.low:+.3f} to {self.high:+.3f})" if self.low is not None else " (no interval)"
-        patients = f"{self.patients} patient{'' if self.patients == 1 else 's'}"
-        return f"{whole}{interval} on {patients}, {self.images} image{'' if self.images == 1 else 's'}"
+        patients = f"{self.patients:,} patient{'' if self.patients == 1 else 's'}"
+        return f"{whole}{interval} on {patients}, {self.images:,} image{'' if self.images == 1 else 's'}"
 
 
 class Comparison(Fields):

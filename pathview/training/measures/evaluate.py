@@ -245,7 +245,7 @@ def shortcomings(figures: Mapping[str, Any]) -> list[str]:
     found = []
     patients = int(figures["n_patients"])
     if patients < _FEW:
-        found.append(f"It was tested on {patients} patient{'s' if patients != 1 else ''} only.")
+        found.append(f"It was tested on {patients:,} patient{'s' if patients != 1 else ''} only.")
     name = "dice" if "dice" in figures["metrics"] else "accuracy"
     own = figures["metrics"].get(name)
     better = {base: values[name] for base, values in figures["baselines"].items() if name in values}

@@ -159,7 +159,7 @@ def _subgroup(column: str, value: str, scored: AnyScored, chosen: Bools) -> Subg
     patients = len(np.unique(own.patients))
     problem = ""
     if patients < LEAST_PATIENTS:
-        problem = f"{patients} patient{'s' if patients != 1 else ''}: too few for figures."
+        problem = f"{patients:,} patient{'s' if patients != 1 else ''}: too few for figures."
     metrics = {} if problem else estimates(own)
     return Subgroup(
         column=column, value=value, images=len(own.labels), patients=patients, metrics=metrics, problem=problem

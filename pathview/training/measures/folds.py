@@ -81,7 +81,7 @@ class Said(Fields):
 
 
 class FoldScores(Fields):
-    """One fold: what its model and its baselines said of the patients that it left out."""
+    """One fold, or one trial: what its model and its baselines said of the patients that it is judged on."""
 
     fold: int = Field(ge=1)
     train: int
@@ -154,7 +154,7 @@ class CrossValidation(Fields):
     def sentence(self) -> str:
         """For the reader."""
         sizes = [one.patients for one in self.folds if one.patients]
-        of = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{sizes[0]}"
+        of = f"{min(sizes):,} to {max(sizes):,}" if min(sizes) < max(sizes) else f"{sizes[0]:,}"
         many = "patient" if max(sizes) == 1 else "patients"
         names = ("dice", "iou") if self.outlines else ("auc",)
         told = [f"{_WORDS[name]} {_span(self.metrics[name])}" for name in names if name in self.metrics]
@@ -233,6 +233,11 @@ def _figures(one: FoldScores, classes: tuple[str, ...]) -> FoldFigures:
     )
 
 
+def scored_of(one: FoldScores, classes: tuple[str, ...]) -> AnyScored:
+    """What the model of a fold that could be trained said of the images that it is judged on."""
+    return _pooled([one], None, classes)
+
+
 def _pooled(folds: Sequence[FoldScores], baseline: str | None, classes: tuple[str, ...]) -> AnyScored:
     """What the models of folds, or one of their baselines, said of all images that the folds left out."""
     said = [one.model if baseline is None else one.baselines[baseline] for one in folds]
@@ -258,7 +263,7 @@ def _notices(folds: Sequence[FoldScores], outlines: bool) -> list[str]:
     found = []
     for one in folds:
         if one.problem:
-            whose = "its 1 patient is" if one.left_out == 1 else f"its {one.left_out} patients are"
+            whose = "its 1 patient is" if one.left_out == 1 else f"its {one.left_out:,} patients are"
             found.append(f"Fold {one.fold} could not be trained, so {whose} not among these figures: {one.problem}")
         found += one.notices
     judged = [one for one in folds if one.model is not None]

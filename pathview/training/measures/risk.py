@@ -40,13 +40,13 @@ class OutlineRisk(Fields):
         wished = f"{100 * self.wished:.0f} % of a lesion's pixels on average"
         beside = f"the model's own, {self.own:g}, missed {100 * self.missed[f'{self.own:g}']:.0f} % on these"
         if self.patients < least:
-            told = f"{self.patients} patient{'s' if self.patients != 1 else ''}"
+            told = f"{self.patients:,} patient{'s' if self.patients != 1 else ''}"
             return f"Up to which threshold at most {wished} are missed cannot be told of {told}."
         if self.threshold is None:
             return f"No threshold of a pixel keeps what is missed of new patients to {wished}; {beside}."
         return (
             f"Of new patients like these a threshold of {self.threshold:g} for a pixel misses at most {wished} "
-            f"(conformal risk control on {self.patients} validation patients); {beside}."
+            f"(conformal risk control on {self.patients:,} validation patients); {beside}."
         )
 
 

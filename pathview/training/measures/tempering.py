@@ -57,7 +57,7 @@ class Tempering(Fields):
         if self.gain.low < 0 < self.gain.high:
             span = f"between a rise of {abs(self.gain.low):.4f} and a fall of {self.gain.high:.4f}"
         by = f"the Brier score {'rises' if up else 'falls'} by {abs(self.gain.value):.4f} ({span})"
-        measured = f"measured on {self.patients} validation patients, each at a temperature fitted on others"
+        measured = f"measured on {self.patients:,} validation patients, each at a temperature fitted on others"
         if self.helps:
             return f"It helps: {by}, {measured}."
         if self.gain.value > 0 and self.after.ece < self.before.ece:

@@ -43,9 +43,9 @@ def advise(rows: Sequence[DatasetRow], base_kinds: Sequence[str] = (), outlines:
     kinds = [row.kind for row in rows if row.kind]
     alike = bool(kinds) and max(set(kinds), key=kinds.count) in base_kinds
     named, without = len(patients_named(rows)), sum(not row.patient for row in rows)
-    of = f" of {named} patient{'s' if named != 1 else ''}" if named else ""
-    nameless = f" ({without} without a patient)" if without else ""
-    size = f"{len(rows)} images{of}{nameless} are {'many' if large else 'few'}"
+    of = f" of {named:,} patient{'s' if named != 1 else ''}" if named else ""
+    nameless = f" ({without:,} without a patient)" if without else ""
+    size = f"{len(rows):,} images{of}{nameless} are {'many' if large else 'few'}"
     like = "images like these" if alike else "images of another kind"
     case = {(False, True): 1, (True, True): 2, (False, False): 3, (True, False): 4}[large, alike]
     way = _OUTLINES if outlines else _WAYS[case]

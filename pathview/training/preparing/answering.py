@@ -124,7 +124,7 @@ class Answering:
         )
         if not left_out:
             return written
-        told = f"{left_out} image(s) with answers were left out: what the model said of them is hidden from you."
+        told = f"{left_out:,} image(s) with answers were left out: what the model said of them is hidden from you."
         return replace(written, notices=(*written.notices, told))
 
 

@@ -83,7 +83,7 @@ def collect(request: CollectRequest, settings: Settings, progress: ProgressSink,
         notices += told
     rows, doubled = _once(rows)
     if doubled:
-        notices.append(f"{doubled} images are in two sources and count once.")
+        notices.append(f"{doubled:,} images are in two sources and count once.")
     step = part_of(progress, len(plan.sources), len(plan.sources) + 1)
     looks = look_at([(row.file, row.masks) for row in rows], settings, step, cancel)
     names = groups(looks, step, cancel)
@@ -204,7 +204,7 @@ def _of_answers(
         raise DataError("Answers of the gallery say what tiles are; they hold no outlines to learn from.")
     made.parent.mkdir(parents=True, exist_ok=True)
     written = export_labels(LabelsRequest(labels.answers, made), settings, progress, cancel)
-    table = read_table(made / LABELS_FILE, ("file", "patient", "label"), "export the answers again")
+    table = read_table(made / LABELS_FILE, ("file", "patient", "label"), "export the answers again").rows
     rows = [
         DatasetRow(
             file=made / cells["file"],
@@ -346,7 +346,7 @@ def suggested_classes(path: Path) -> tuple[str, ...]:
         found = names if 2 <= len(names) <= 20 and not names & {"images", "masks"} else set()
     else:
         table = path / LABELS_FILE if path.is_dir() else path
-        rows = read_table(table, ("file",), "it needs file, patient and label (or masks)")
+        rows = read_table(table, ("file",), "it needs file, patient and label (or masks)").rows
         found = {row["label"] for row in rows if row.get("label")}
     positive = ("positive", "malignant", "cancer", "1", "idc")
     return tuple(sorted(found, key=lambda name: (name.lower() in positive, name)))

@@ -15,6 +15,8 @@ from pathview.training.runs.plan import DatasetRow, Finding, Level, Number
 _RUNS = 999
 _GIVES_AWAY, _TELLS = 0.9, 0.7
 """Areas under the curve of a guess by the suspect alone: red from the one, amber from the other on."""
+_NOTHING = 0.5
+"""Area of guessing at random; below it a guess by others tells nothing, either."""
 _CHANCE = 0.05
 _COLOUR = 0.8
 _MOST_VALUES = 50
@@ -67,6 +69,8 @@ def _judged(entries: Sequence[tuple[str, str, str]], column: str, seed: int) -> 
     if area >= _TELLS and chance < _CHANCE:
         level = "red" if blocks and area >= _GIVES_AWAY else "amber"
     how = f"AUC {area:.2f} on other patients, p = {chance:.3f}"
+    if area < _NOTHING:  # whoever guesses by all others guesses the opposite where the value says nothing
+        how = "guessed by it, other patients come out no better than by chance"
     sentence = {
         "red": f"The {words} alone gives the label away ({how}): a model would learn it instead of the tissue.",
         "amber": f"The {words} alone tells much of the label ({how}): look at the figures of each one apart.",
@@ -158,6 +162,8 @@ def colour_finding(rows: Sequence[DatasetRow], truths: Sequence[str], seed: int 
     low, high = percentile_interval(drawn)
     level: Level = "amber" if found >= _COLOUR else "ok"
     end = "a model has to be better than that to have learnt more." if level == "amber" else "that is the baseline."
+    if found < _NOTHING:
+        end = "below 0.5 it tells nothing of them, so that the baseline is chance."
     sentence = f"Mean colour alone reaches an AUC of {found:.2f} ({low:.2f} to {high:.2f}) on other patients; {end}"
     numbers: dict[str, Number] = {"auc": round(found, 4), "low": round(low, 4), "high": round(high, 4)}
     yield Finding(level=level, code="mean_colour", sentence=sentence, numbers=numbers)

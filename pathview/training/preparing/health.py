@@ -144,7 +144,7 @@ def _usable(material: Material) -> Iterator[Finding]:
     if not material.rows:
         yield _finding("red", "no_images", "No image can be used.", {"images": total}, problems)
     if not problems:
-        yield _finding("ok", "usable", f"All {total} images can be read.", {"images": total})
+        yield _finding("ok", "usable", f"All {total:,} images can be read.", {"images": total})
     kinds: dict[str, list[DatasetRow]] = defaultdict(list)
     for row in problems:
         of_mask = "mask" in row.problem and "pixels" in row.problem
@@ -158,7 +158,7 @@ def _usable(material: Material) -> Iterator[Finding]:
         share = len(found) / total
         level: Level = "red" if share > _UNUSABLE else "amber"
         do = "mend them, or leave them out by hand" if level == "red" else "they are left out"
-        sentence = f"{len(found)} of {total} images {what[code]}; {do}. The first: {found[0].problem}"
+        sentence = f"{len(found):,} of {total:,} images {what[code]}; {do}. The first: {found[0].problem}"
         yield _finding(level, code, sentence, {"images": len(found), "of": total}, found)
 
 
@@ -167,15 +167,16 @@ def _patients_told(material: Material) -> Iterator[Finding]:
     override = material.plan.split.override
     if not without:
         count = len(patients_named(material.rows))
-        yield _finding("ok", "patients", f"Every image names its patient; there are {count}.", {"patients": count})
+        yield _finding("ok", "patients", f"Every image names its patient; there are {count:,}.", {"patients": count})
     elif override is None:
         verb = "image names" if len(without) == 1 else "images name"
-        sentence = f"{len(without)} {verb} no patient: no honest split can be made of them."
+        sentence = f"{len(without):,} {verb} no patient: no honest split can be made of them."
         yield _finding("red", "no_patient", sentence, {"images": len(without)}, without)
     else:
         sentence = (
-            f"{len(without)} images name no patient and count as one each, as {override.who} decided ({override.why}): "
-            "images of one patient may stand on both sides, which flatters every figure; the model card says so."
+            f"{len(without):,} images name no patient and count as one each, as {override.who} decided "
+            f"({override.why}): images of one patient may stand on both sides, which flatters every figure; the model "
+            "card says so."
         )
         yield _finding("amber", "no_patient", sentence, {"images": len(without), "who": override.who}, without)
 
@@ -186,7 +187,7 @@ def _classes(material: Material) -> Iterator[Finding]:
     images: dict[str, Number] = {name: counts[name] for name in material.truths}
     outlines = material.plan.question.task == "segmentation"
     present = [name for name in material.truths if counts[name]]
-    words = ", ".join(f"{name} {_counted(material, name, counts[name])}" for name in present)
+    words = "; ".join(f"{name}: {_counted(material, name, counts[name])}" for name in present)
     if len(present) < 2 and not (outlines and present == ["outlined"]):
         only = f"There is only {present[0]!r}" if present else "There is nothing"
         yield _finding("red", "one_class", f"{only}: nothing can be told apart.", images)
@@ -209,9 +210,9 @@ def _classes(material: Material) -> Iterator[Finding]:
 def _counted(material: Material, name: str, images: int) -> str:
     """Images of a truth and whose they are, in words."""
     patients, without = len(material.patients[name]), material.nameless[name]
-    who = [f"{patients} patient{'s' if patients != 1 else ''}"] if patients else []
-    who += [f"{without} of no named patient" if patients else "no named patient"] if without else []
-    return f"{images} image{'s' if images != 1 else ''} of {', '.join(who)}"
+    who = [f"{patients:,} patient{'s' if patients != 1 else ''}"] if patients else []
+    who += [f"{without:,} of no named patient" if patients else "no named patient"] if without else []
+    return f"{images:,} image{'s' if images != 1 else ''} of {', '.join(who)}"
 
 
 def _few(material: Material, present: Sequence[str], counts: Counter[str]) -> Iterator[Finding]:
@@ -228,14 +229,14 @@ def _few(material: Material, present: Sequence[str], counts: Counter[str]) -> It
         yield _finding("red", "few_patients", sentence, numbers)
     elif patients < _FEW_PATIENTS:
         sentence = (
-            f"Only {patients} {who} have images of {least!r}: the figures will be uncertain; cross-validation by "
+            f"Only {patients:,} {who} have images of {least!r}: the figures will be uncertain; cross-validation by "
             "patient uses all of them."
         )
         yield _finding("amber", "few_patients", sentence, numbers)
     if images < _FEW_IMAGES:
         name = min(present, key=lambda one: counts[one])
         sentence = (
-            f"There are only {images} images of {name!r}." if images > 1 else f"There is only 1 image of {name!r}."
+            f"There are only {images:,} images of {name!r}." if images > 1 else f"There is only 1 image of {name!r}."
         )
         yield _finding("amber", "few_images", sentence, {"images": images})
 
@@ -267,15 +268,15 @@ def _copies(material: Material) -> Iterator[Finding]:
         yield _finding("ok", "copies", "No image is there twice, or nearly so.", {})
         return
     if exact:
-        sentence = f"Exact copies of another image: {exact}; those of one patient count once."
+        sentence = f"Exact copies of another image: {exact:,}; those of one patient count once."
         yield _finding("amber", "exact_copies", sentence, {"images": exact}, _of_all(alike))
     if near:
-        sentence = f"Images that are nearly another one (turned, mirrored, compressed, resized): {near}."
+        sentence = f"Images that are nearly another one (turned, mirrored, compressed, resized): {near:,}."
         yield _finding("amber", "near_copies", sentence, {"images": near}, _of_all(alike))
     across = [rows for rows in alike.values() if len({unit_of(row) for row in rows}) > 1]
     if across:
         sentence = (
-            f"Images that stand under more than one patient: {len(across)}, {across[0][0].file.name} for one. These "
+            f"Images that stand under more than one patient: {len(across):,}, {across[0][0].file.name} for one. These "
             "patients are kept on one side of the split; find out whose the images are."
         )
         yield _finding("amber", "copies_across_patients", sentence, {"groups": len(across)}, _of_all(across))
@@ -293,10 +294,10 @@ def _disagreeing(alike: Sequence[Sequence[DatasetRow]]) -> Iterator[Finding]:
         elif len(set.union(*labels.values())) > 1:
             near.append(rows)
     if same:
-        sentence = f"Images that carry two labels: {len(same)}; say for each which is right."
+        sentence = f"Images that carry two labels: {len(same):,}; say for each which is right."
         yield _finding("red", "labels_disagree", sentence, {"groups": len(same)}, _of_all(same))
     if near:
-        sentence = f"Images with another label than one that is nearly the same: {len(near)}."
+        sentence = f"Images with another label than one that is nearly the same: {len(near):,}."
         yield _finding("amber", "near_labels_disagree", sentence, {"groups": len(near)}, _of_all(near))
 
 
@@ -316,11 +317,11 @@ def _keys(material: Material) -> Iterator[Finding]:
                 published[row.patient].add(row.part)
     twice = sum(len(keys) > 1 for keys in spelt.values())
     if twice:
-        sentence = f"Patients spelt in more than one way: {twice}; they are kept on one side of the split."
+        sentence = f"Patients spelt in more than one way: {twice:,}; they are kept on one side of the split."
         yield _finding("amber", "patient_spelling", sentence, {"patients": twice})
     leaking = sum(len(parts) > 1 for parts in published.values())
     if leaking:
-        sentence = f"Patients that the parts named by the data set itself share: {leaking}; these parts are not used."
+        sentence = f"Patients that the parts named by the data set itself share: {leaking:,}; these parts are not used."
         yield _finding("amber", "published_parts_leak", sentence, {"patients": leaking})
 
 
@@ -340,10 +341,10 @@ def _split(material: Material) -> Iterator[Finding]:
     torn = sum(len(parts - {"none"}) > 1 for parts in sides.values())
     if torn or split.shared_patients:
         count = max(torn, split.shared_patients)
-        sentence = f"Patients who, or whose images, stand in more than one part: {count}. Figures on them flatter."
+        sentence = f"Patients who, or whose images, stand in more than one part: {count:,}. Figures on them flatter."
         yield _finding("red", "shared_patients", sentence, {"patients": count})
     else:
-        words = ", ".join(f"{part} {len(split.patients(part))}" for part in split.images)
+        words = ", ".join(f"{part} {len(split.patients(part)):,}" for part in split.images)
         yield _finding("ok", "shared_patients", f"Shared patients: 0 (patients: {words}).", {"patients": 0})
     yield from _empty_parts(material, split)
 
@@ -361,7 +362,7 @@ def _empty_parts(material: Material, split: Split) -> Iterator[Finding]:
         yield _finding("amber", "few_of_class_in_test", sentence, {})
     testing = len(split.patients("test"))
     if testing < _FEW_PATIENTS:
-        who = f"{testing} {'patient' if split.by == 'patient' else 'unit'}{'s' if testing != 1 else ''}"
+        who = f"{testing:,} {'patient' if split.by == 'patient' else 'unit'}{'s' if testing != 1 else ''}"
         sentence = f"The test part has {who} only: its figures will have wide intervals."
         yield _finding("amber", "small_test", sentence, {"patients": testing})
 

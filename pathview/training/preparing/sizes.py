@@ -32,5 +32,5 @@ def odd_sizes(rows: Sequence[DatasetRow]) -> tuple[list[DatasetRow], str]:
     others = f"the others about {middle.width} x {middle.height}"
     if len(far) == 1:
         return far, f"1 image is {first}, {others}: look whether it belongs here."
-    some = f"{len(far)} images are far from the size of the others, one is {first}"
+    some = f"{len(far):,} images are far from the size of the others, one is {first}"
     return far, f"{some}, {others}: look whether they belong here."

@@ -74,7 +74,7 @@ def labels_of(source: Source, store: Store, protocol: ReadingProtocol) -> StoreL
     """
     if source.kind == "answers":
         answers, hidden = protocol.labelled(source.case_ids)
-        told = (f"{hidden} images with answers were left out: what the model said of them is hidden from you.",)
+        told = (f"{hidden:,} images with answers were left out: what the model said of them is hidden from you.",)
         return StoreLabels(answers=answers, notices=told if hidden else ())
     cases = [protocol.case(case_id) for case_id in source.case_ids or _all(store)]
     if source.kind == "decisions":

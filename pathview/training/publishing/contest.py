@@ -110,7 +110,7 @@ def _seen_before(
             out.add(_unit(sample))
     if all(_unit(sample) in out for sample in samples):
         raise DataError("All locked test patients were seen by one of the two models in training, so nothing is left.")
-    many = "1 test patient is" if len(out) == 1 else f"{len(out)} test patients are"
+    many = "1 test patient is" if len(out) == 1 else f"{len(out):,} test patients are"
     words = f"{many} left out: one of the two models was trained or tuned on them."
     return frozenset(out), (words,) if out else ()
 

@@ -25,6 +25,7 @@ from pathview.results.statistics import Float, patient_weights, percentile_inter
 from pathview.review.cases.recent import RecentAnalyses, RecentDecision, RecentImage, recent_analyses
 from pathview.review.sql.database import Database
 from pathview.settings import Settings
+from pathview.training.publishing.light import LIGHT, SLIDE_LIGHT, is_slide, measured, why_not_compared
 from pathview.training.publishing.reference import (
     SCORE,
     SHARE,
@@ -52,7 +53,18 @@ _WORDS = {
     "haematoxylin": "The strength of haematoxylin",
     "eosin": "The strength of eosin",
     "stain angle": "The angle between the stains",
-    "light": "The brightness of the empty glass",
+    LIGHT: "The brightness of the empty glass",
+    SLIDE_LIGHT: "The brightness of the empty glass (slides)",
+}
+_TITLES = {
+    SCORE: "Score",
+    SHARE: "Share of positive places",
+    SPACING: "Pixel size, µm",
+    "haematoxylin": "Haematoxylin",
+    "eosin": "Eosin",
+    "stain angle": "Angle of the stains, degrees",
+    LIGHT: "Brightness of the glass",
+    SLIDE_LIGHT: "Brightness of the glass (slides)",
 }
 _ADVICE = {
     SCORE: "another mix of patients does this too",
@@ -76,6 +88,11 @@ class Drifted(Fields):
     """Largest distance of the cumulative distributions, 0 to 1."""
     p: float | None = None
     """Of KS, corrected for the number of quantities (Holm)."""
+
+    @property
+    def title(self) -> str:
+        """What a table calls it."""
+        return _TITLES[self.name]
 
 
 class Overruled(Fields):
@@ -143,14 +160,14 @@ def drift(
         Cancelled: at a checkpoint.
     """
     notices = []
-    then: Mapping[str, Sequence[float]] = reference.values if reference is not None else {}
+    then = measured(reference.values) if reference is not None else {}
     if reference is None:
         notices.append(f"{model} came without the numbers of its training, so that nothing can be compared with them.")
     now = _scores(recent.images) | _spacings(recent.images)
     if any(name in then for name in STAIN):
         now |= _stains(recent.images, settings, progress, cancel)
     if recent.hidden:
-        notices.append(f"{recent.hidden} images are left out: their cases hide the model from you.")
+        notices.append(f"{recent.hidden:,} images are left out: their cases hide the model from you.")
     if reference is not None and reference.positives is not None:
         notices.append(f"Of the patients that its training kept for testing, {reference.positives:.0%} were positive.")
     pairs = {name: (then[name], now.get(name, ())) for name in _WORDS if then.get(name) and now.get(name)}
@@ -158,7 +175,7 @@ def drift(
         model=model,
         version=version,
         images=len(recent.images),
-        quantities=compared(pairs),
+        quantities=(*compared(pairs), *_light_apart(then, now)),
         overruled=overruled(recent.decisions, reference.error if reference is not None else None),
         notices=tuple(notices),
     )
@@ -207,8 +224,18 @@ def compared(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> tu
 
 
 def _untold(name: str, then: int, now: int) -> Drifted:
-    sentence = f"{_WORDS[name]}: too few cases to tell ({now} patients now, {then} then; {ENOUGH} needed)."
+    sentence = f"{_WORDS[name]}: too few cases to tell ({now:,} patients now, {then:,} then; {ENOUGH} needed)."
     return Drifted(name=name, level="too_few", sentence=sentence, then_patients=then, now_patients=now)
+
+
+def _light_apart(then: Mapping[str, Sequence[float]], now: Mapping[str, Sequence[float]]) -> list[Drifted]:
+    """What stands for the light where it cannot be compared, though the stains were measured."""
+    why = why_not_compared(then, now) if all(any(side.get(name) for name in STAIN) for side in (then, now)) else ""
+    if not why:
+        return []
+    counts = [len(side.get(LIGHT, ())) + len(side.get(SLIDE_LIGHT, ())) for side in (then, now)]
+    sentence = f"{_WORDS[LIGHT]} cannot be compared: {why}."
+    return [Drifted(name=LIGHT, level="too_few", sentence=sentence, then_patients=counts[0], now_patients=counts[1])]
 
 
 def _drifted(name: str, then: Float, now: Float, distance: float, p: float) -> Drifted:
@@ -261,7 +288,7 @@ def overruled(
     patients = np.array([one.patient for one in decisions], np.str_)
     count = len(np.unique(patients))
     if count < ENOUGH:
-        sentence = f"How often readers overrule it: too few cases to tell ({count} patients, {ENOUGH} needed)."
+        sentence = f"How often readers overrule it: too few cases to tell ({count:,} patients, {ENOUGH} needed)."
         return Overruled(
             level="too_few", sentence=sentence, decisions=len(decisions), patients=count, expected=expected
         )
@@ -272,7 +299,7 @@ def overruled(
     level: Level = "ok"
     if expected is not None and low > expected:
         level = "red" if low > expected + OVERRULED_MORE else "amber"
-    told = f"Readers overrule it in {rate:.0%} ({low:.0%} to {high:.0%}) of {len(decisions)} decisions"
+    told = f"Readers overrule it in {rate:.0%} ({low:.0%} to {high:.0%}) of {len(decisions):,} decisions"
     beside = f"; in its test it was wrong in {expected:.0%}" if expected is not None else ""
     ends = {
         "ok": ".",
@@ -293,10 +320,10 @@ def overruled(
 
 def _sentence(name: str, level: Level, medians: tuple[float, float], index: float, p: float, patients: int) -> str:
     words = _WORDS[name]
-    verb = "is" if name in STAIN else "are"
+    verb = "are" if name in (SCORE, SHARE, SPACING) else "is"
     numbers = f"median {medians[1]:.3g} now, {medians[0]:.3g} in training; PSI {index:.2f}, p {p:.2g}"
     if level == "ok":
-        return f"{words} of the last {patients} patients {verb} as in training ({numbers})."
+        return f"{words} of the last {patients:,} patients {verb} as in training ({numbers})."
     advice = _ADVICE.get(name, "look for another stain, laboratory or scanner")
     if level == "amber":
         return f"{words} {verb} not quite as in training any more ({numbers}): {advice}."
@@ -337,7 +364,7 @@ def _stain_of(image: RecentImage, settings: Settings, cancel: CancelToken) -> di
     try:
         source = open_image(image.path, settings)
         try:
-            return stain_numbers(stains_of(source, cancel=cancel)[0])
+            return stain_numbers(stains_of(source, cancel=cancel)[0], is_slide(source))
         finally:
             source.close()
     except ImageError:

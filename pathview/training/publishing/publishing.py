@@ -6,15 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathview.errors import DataError
+from pathview.errors import DataError, ModelError, RecipeError
 from pathview.jobs import CancelToken, ProgressSink
+from pathview.models.catalogue import Catalogue
+from pathview.models.recipe import Recipe
 from pathview.models.weights import MANIFEST, read_manifest
 from pathview.settings import Settings
 from pathview.training.judging.challenge import CHALLENGES, Challenges
 from pathview.training.judging.result import Result, read_result
 from pathview.training.measures.folds import folds_of
 from pathview.training.measures.publish import write_card
+from pathview.training.measures.trials import trials_of
 from pathview.training.publishing.reference import write_reference
+from pathview.training.runs.hyperparameters import differences
 from pathview.training.runs.locked_uses import told, uses_of_test
 from pathview.training.runs.plan import PARTS
 from pathview.training.runs.run_folder import RunFolder
@@ -46,11 +50,11 @@ def prepare(run: Path, settings: Settings, progress: ProgressSink, cancel: Cance
     if not (folder.model / MANIFEST).is_file():
         raise DataError(f"The training {folder.name} has no finished model yet.")
     write_reference(folder, settings, progress, cancel)
-    _write_card(folder)
+    _write_card(folder, settings)
     return Prepared(folder.model, how_it_came(folder), _title(folder))
 
 
-def _write_card(run: RunFolder) -> None:
+def _write_card(run: RunFolder, settings: Settings) -> None:
     """The card, with the figures of the result."""
     result, split, manifest = read_result(run), run.split(), read_manifest(run.model)
     if result.sha256 != manifest.sha256:
@@ -58,18 +62,33 @@ def _write_card(run: RunFolder) -> None:
     patients = Counter(split.parts.values())
     counts: dict[str, tuple[int, int]] = {part: (split.images.get(part, 0), patients[part]) for part in PARTS}
     folds, _ = folds_of(run)
+    tried, _ = trials_of(run)
     words = f"{folds.sentence} {folds.about}" if folds is not None else ""
-    measured = manifest.model_copy(update={"metrics": result.summary() | _figures(result)})
-    write_card(run.model, measured, counts, folds=words, title=_title(run))
+    trials = " ".join((tried.sentence, *tried.notices)) if tried is not None else ""
+    catalogue = Catalogue(settings)
+    measured = manifest.model_copy(update={"metrics": result.summary() | _figures(result, catalogue)})
+    changes = _changes(run, manifest.recipe, catalogue)
+    write_card(run.model, measured, counts, folds=words, trials=trials, title=_title(run), changes=changes)
 
 
-def _figures(result: Result) -> dict[str, object]:
+def _changes(run: RunFolder, trained: Recipe, catalogue: Catalogue) -> list[str]:
+    """Where the training was not as its recipe says; nothing where there is no such recipe any more."""
+    try:
+        recipe = catalogue.recipe(run.plan().recipe.name)
+    except (ModelError, RecipeError):
+        return []
+    return differences(recipe, trained) if recipe.network.name == trained.network.name else []
+
+
+def _figures(result: Result, catalogue: Catalogue) -> dict[str, object]:
     """Not rounded yet: what is rounded twice is not what page and report say."""
-    peers = (*result.baselines, *((result.base,) if result.base else ()))
+    peers = {one.name: one.metrics for one in result.baselines}
+    if result.base is not None:
+        peers[catalogue.title(result.base.name)] = result.base.metrics
     return {
         "metrics": {name: found.value for name, found in result.metrics.items()},
         "intervals": {name: found.span for name, found in result.metrics.items()},
-        "baselines": {one.name: {name: found.value for name, found in one.metrics.items()} for one in peers},
+        "baselines": {peer: {name: found.value for name, found in own.items()} for peer, own in peers.items()},
     }
 
 
@@ -85,24 +104,24 @@ def how_it_came(run: RunFolder) -> str:
     """
     plan, split = run.plan(), run.split()
     patients = Counter(split.parts.values())
-    parts = ", ".join(f"{part} {patients[part]} with {_images(split.images.get(part, 0))}" for part in PARTS)
+    parts = ", ".join(f"{part} {patients[part]:,} with {_images(split.images.get(part, 0))}" for part in PARTS)
     sources = sorted({row.source for row in run.rows() if row.source})
     sentences = [
         f"trained here in the run {run.name!r} on {', '.join(sources) or 'local labels'}.",
         f"Split by {split.by}, seed {split.seed}; {split.by}s: {parts}.",
-        f"Patients on both sides: {split.shared_patients}.",
+        f"Patients on both sides: {split.shared_patients:,}.",
     ]
     override = split.override or plan.split.override
     if override is not None:
         sentences.append(f'**The refusal to split by image was overruled by {override.who}: "{override.why}".**')
     if plan.corrections:
         many = len(plan.corrections)
-        sentences.append(f"{many} label{' was' if many == 1 else 's were'} corrected or left out by hand.")
+        sentences.append(f"{many:,} label{' was' if many == 1 else 's were'} corrected or left out by hand.")
     return " ".join([*sentences, told(uses_of_test(run)), _challenged(run)])
 
 
 def _images(many: int) -> str:
-    return f"{many} image{'' if many == 1 else 's'}"
+    return f"{many:,} image{'' if many == 1 else 's'}"
 
 
 def _challenged(run: RunFolder) -> str:

@@ -21,12 +21,13 @@ from pathview.training.data.sample_stains import SampleStains
 from pathview.training.data.samples import Sample
 from pathview.training.judging.result import predictions_at, trained_run
 from pathview.training.measures.figures import Prediction
+from pathview.training.publishing.light import is_slide, light_of
 from pathview.training.runs.plan import Fields
 from pathview.training.runs.run_folder import RunFolder, write_atomically
 
 SCORE, SHARE, SPACING = "score", "share", "spacing"
 """``share``: of an image of many patches, how many reach the threshold."""
-STAIN = ("haematoxylin", "eosin", "stain angle", "light")
+STAIN = ("haematoxylin", "eosin", "stain angle")
 _PATIENTS = 500
 
 
@@ -111,31 +112,36 @@ def looks_of(
     for index, sample in enumerate(chosen):
         checkpoint(cancel)
         progress(Progress(index, len(chosen), "measuring stains and pixel sizes"))
-        spacing, colored = _header(sample, settings)
+        spacing, colored, slide = _header(sample, settings)
         if spacing is not None:
             found[SPACING].append(spacing)
-        for name, value in stain_numbers(stains.of(sample) if colored else None).items():
+        for name, value in stain_numbers(stains.of(sample) if colored else None, slide).items():
             found[name].append(value)
     return {name: _sorted(values) for name, values in found.items()}
 
 
-def stain_numbers(stains: Stains | None) -> dict[str, float]:
-    """How strong both stains are, the angle between them in degrees, and the grey of the lamp; none where not told."""
+def stain_numbers(stains: Stains | None, slide: bool = False) -> dict[str, float]:
+    """How strong both stains are, the angle between them in degrees, and the grey of the lamp; none where not told.
+
+    Args:
+        stains: of an image; None: they cannot be told.
+        slide: whether the image is one; see :mod:`pathview.training.publishing.light`.
+    """
     if stains is None:
         return {}
     cosine = float(np.clip(np.dot(*np.array(stains.vectors)), -1, 1))
-    numbers = (*stains.most, float(np.degrees(np.arccos(cosine))), float(np.mean(stains.light)))
-    return dict(zip(STAIN, numbers, strict=True))
+    numbers = (*stains.most, float(np.degrees(np.arccos(cosine))))
+    return {**dict(zip(STAIN, numbers, strict=True)), **light_of(stains, slide)}
 
 
-def _header(sample: Sample, settings: Settings) -> tuple[float | None, bool]:
-    """Micrometres a pixel, and whether the image is in colour."""
+def _header(sample: Sample, settings: Settings) -> tuple[float | None, bool, bool]:
+    """Micrometres a pixel, whether the image is in colour, and whether it is a slide."""
     try:
         source = open_image(sample.path, settings)
     except ImageError:
-        return None, False
+        return None, False, False
     try:
-        return source.info.mpp_um, source.info.is_color
+        return source.info.mpp_um, source.info.is_color, is_slide(source)
     finally:
         source.close()
 

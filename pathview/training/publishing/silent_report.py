@@ -55,9 +55,9 @@ def silent_report(model: str, version: int, records: SilentRecords) -> SilentRep
     patients = len({pair.patient for pair in pairs})
     if patients < LEAST_PATIENTS:
         raise DataError(
-            f"Version {version} of {model} has silently seen {patients} patients; below {LEAST_PATIENTS} nothing is "
+            f"Version {version} of {model} has silently seen {patients:,} patients; below {LEAST_PATIENTS} nothing is "
             "told, since sums over so few would tell single cases."
-            + (f" {records.hidden} images are of cases whose model is hidden from you." if records.hidden else "")
+            + (f" {records.hidden:,} images are of cases whose model is hidden from you." if records.hidden else "")
         )
     table = np.zeros((3, 3))
     for pair in pairs:
@@ -106,8 +106,8 @@ def _sentences(
 ) -> list[str]:
     more, fewer = int(np.triu(table, 1).sum()), int(np.tril(table, -1).sum())
     found = [
-        f"On {images} images of {patients} patients both models gave the same label to {same:.0%}; the silent one was "
-        f"more worried about {more} images and less about {fewer}."
+        f"On {images:,} images of {patients:,} patients both models gave the same label to {same:.0%}; the silent one "
+        f"was more worried about {more} images and less about {fewer}."
     ]
     if failed:
         found.append(f"{failed} images the silent model alone could not analyse.")

@@ -1,9 +1,10 @@
-"""What the folds of a cross-validation tell while they are trained, in the log of the training that they follow."""
+"""What the folds of a cross-validation, and trials, tell while they are trained: in the log that they follow."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,20 +17,27 @@ from pathview.training.runs.run_log import RunLog, in_words
 
 
 class FoldLog:
-    """Writes the events of one fold after another, and passes their progress on as that of all folds."""
+    """Writes the events of one training after another, and passes their progress on as that of all."""
 
-    def __init__(self, log: RunLog, count: int) -> None:
-        """For ``count`` folds; none has begun."""
+    def __init__(self, log: RunLog, titles: Sequence[str], sizes: Sequence[float] = ()) -> None:
+        """None has begun.
+
+        Args:
+            log: of the training that they follow.
+            titles: one each (``Fold 2 of 5``).
+            sizes: how long each takes beside the others; empty: all alike.
+        """
         self._log = log
-        self._count = count
+        self._titles = tuple(titles)
+        self._sizes = tuple(sizes) or (1.0,) * len(self._titles)
         self._fold = 1
         self._began = time.monotonic()
-        self._seconds: list[float] = []
+        self._seconds: dict[int, float] = {}
 
     @property
     def name(self) -> str:
-        """The fold that is trained: ``Fold 2 of 5``."""
-        return f"Fold {self._fold} of {self._count}"
+        """The one that is trained: ``Fold 2 of 5``."""
+        return self._titles[self._fold - 1]
 
     def begin(self, fold: int, who: PatientSplit, after: int) -> None:
         """A fold begins, or goes on after whole epochs.
@@ -38,8 +46,8 @@ class FoldLog:
             OutputError: the folder cannot be written, as in all that tell.
         """
         self._fold, self._began = fold, time.monotonic()
-        choose = f", {len(who.validation)} choose" if who.validation else ""
-        parts = f"{len(who.train)} patients train{choose}, {len(who.test)} are judged"
+        choose = f", {len(who.validation):,} choose" if who.validation else ""
+        parts = f"{len(who.train):,} patients train{choose}, {len(who.test):,} are judged"
         words = f"{self.name} goes on after epoch {after}" if after else self.name
         self._log.tell("fold", f"{words}: {parts}.", numbers=self._numbers())
 
@@ -70,12 +78,12 @@ class FoldLog:
 
     def done(self, words: str) -> None:
         """It is over, and came to this."""
-        self._seconds.append(time.monotonic() - self._began)
+        self._seconds[self._fold] = time.monotonic() - self._began
         self._log.tell("fold_done", f"{self.name}: {words}", numbers=self._numbers())
 
     def progress(self, step: Progress) -> None:
         """Pass a step of the fold on, with the time that all are left with."""
-        part_of(self._show, self._fold - 1, self._count, self.name.lower())(step)
+        part_of(self._show, self._fold - 1, len(self._titles), self.name.lower())(step)
 
     def _show(self, step: Progress) -> None:
         left = self._seconds_left()
@@ -83,12 +91,12 @@ class FoldLog:
         self._log.show(replace(step, message=f"{step.message}{words}"))
 
     def _seconds_left(self) -> float | None:
-        """As the folds so far took; None before the first is over, and where this one takes longer than they did."""
+        """As those so far took; None before the first is over, and where this one takes longer than they did."""
         if not self._seconds:
             return None
-        mean = sum(self._seconds) / len(self._seconds)
-        here = mean - (time.monotonic() - self._began)
-        return here + (self._count - self._fold) * mean if here > 0 else None
+        each = sum(self._seconds.values()) / sum(self._sizes[fold - 1] for fold in self._seconds)
+        here = each * self._sizes[self._fold - 1] - (time.monotonic() - self._began)
+        return here + each * sum(self._sizes[self._fold :]) if here > 0 else None
 
     def _numbers(self) -> dict[str, Number]:
-        return {"fold": self._fold, "folds": self._count}
+        return {"fold": self._fold, "folds": len(self._titles)}

@@ -28,6 +28,16 @@ _COUNTED = ("training.train_from", "training.frozen", "training.method")
 """Other fields on which it depends how many weights there are to learn."""
 
 
+_OF_GRADIENTS = ("training.train_from", "training.frozen", "training.refit")
+"""What says nothing of a linear head on features."""
+_SPOKEN = {
+    "training.ema": "moving average of the weights",
+    "training.initial": "initial weights",
+    "training.refit": "training anew on validation patients",
+}
+"""Where a name alone says too little."""
+
+
 @dataclass(frozen=True)
 class Hyperparameter:
     """One row of the table."""
@@ -175,6 +185,34 @@ def value_of(recipe: Recipe, name: str) -> Any:
     row = _named(name, recipe)
     part, _, field = row.name.rpartition(".")
     return getattr(recipe.network.checked_options() if part == _OPTIONS else getattr(recipe, part), field)
+
+
+def differences(recipe: Recipe, trained: Recipe) -> list[str]:
+    """What of a recipe a training had otherwise, as ``epochs 24 instead of 80``; how it was computed is left out.
+
+    Args:
+        recipe: as its file has it.
+        trained: of the same network.
+    """
+    found = []
+    skipped = () if trained.training.method == "gradient" else _OF_GRADIENTS
+    for row in offered(trained):
+        before, now = value_of(recipe, row.name), value_of(trained, row.name)
+        if before != now and row.group != "work" and row.name not in skipped:
+            words = _SPOKEN.get(row.name) or row.name.rpartition(".")[2].replace("_", " ")
+            found.append(f"{words} {in_words(now)} instead of {in_words(before)}")
+    return found
+
+
+def in_words(value: Any) -> str:
+    """A value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value in (None, "") else str(value)
 
 
 def full_name(name: str) -> str:

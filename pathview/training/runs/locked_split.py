@@ -72,9 +72,11 @@ def split_of(plan: Plan, rows: Sequence[DatasetRow]) -> Split:
     spec = plan.split
     without = sum(not row.patient for row in rows)
     if without and spec.override is None:
+        verb = "names" if without == 1 else "name"
         raise DataError(
-            f"{without} of {len(rows)} images name no patient, so they cannot be split by patient: give a table with "
-            "the columns file and patient, or a pattern for file names; or overrule this with your name and reason."
+            f"{without:,} of {len(rows):,} images {verb} no patient, so they cannot be split by patient: give a table "
+            "with the columns file and patient, or a pattern for file names; or overrule this with your name and "
+            "reason."
         )
     family = families(rows)
     strata = _strata(rows, family, plan.question)
@@ -169,8 +171,8 @@ def few_with_truth(split: Split, rows: Iterable[DatasetRow], question: Question)
         if len(own) < ENOUGH_FOR_INTERVAL:
             verb = "has" if len(own) == 1 else "have"
             yield (
-                f"Only {len(own)} of the {total} test {who} {verb} images of {truth!r}: figures that need them will "
-                "have no interval."
+                f"Only {len(own):,} of the {total:,} test {who} {verb} images of {truth!r}: figures that need them "
+                "will have no interval."
             )
 
 

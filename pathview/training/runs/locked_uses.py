@@ -14,6 +14,7 @@ from pathview.training.runs.run_folder import TEST_USES, RunFolder
 
 Purpose = Literal["training", "result", "threshold", "comparison"]
 _PATIENCE_SECONDS = 10
+_OPENING = "The locked test patients were looked at"
 
 
 class UseOfTest(Fields):
@@ -80,10 +81,17 @@ def log_use(run: RunFolder, who: str, purpose: Purpose, model: str) -> UseOfTest
 def told(uses: tuple[UseOfTest, ...]) -> str:
     """How often, for the reader and the model card; after the first time with what that means."""
     count, models = len(uses), len({use.model for use in uses})
-    often = {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
-    if count <= 1:
-        return f"The locked test patients were looked at {often}."
+    if not uses:
+        return "Nobody has looked at the locked test patients yet."
+    often = {1: "once", 2: "twice"}.get(count, f"{count} times")
+    if count == 1:
+        return f"{_OPENING} {often}."
     return (
-        f"The locked test patients were looked at {often}, with {models} model{'s' if models > 1 else ''}: "
+        f"{_OPENING} {often}, with {models} model{'s' if models > 1 else ''}: "
         "each choice after the first look makes the figures a little too good."
     )
+
+
+def is_told(notice: str) -> bool:
+    """Whether a sentence is one of :func:`told` after a look, which was true when it was written."""
+    return notice.startswith(_OPENING)

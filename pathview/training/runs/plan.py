@@ -38,6 +38,7 @@ EventKind = Literal[
     "fold_done",
     "folds_done",
     "folds_left_out",
+    "trials_done",
 ]
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 Number = bool | int | float | str | None
@@ -155,6 +156,8 @@ class RecipePlan(Fields):
     level: RecipeLevel = "quick"
     changes: dict[str, JsonValue] = {}
     """Hyper-parameters that differ from the recipe, by dotted name (``training.learning_rate``)."""
+    trials: bool = False
+    """Of outlines: train also on fewer patients, and on outlines that were dealt out anew."""
 
 
 class Plan(Fields):

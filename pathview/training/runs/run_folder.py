@@ -34,6 +34,7 @@ HISTORY = "history.json"
 EVENTS = "events.jsonl"
 RESULT = "result.json"
 FOLDS = "folds.json"
+TRIALS = "trials.json"
 PREDICTIONS = "predictions.csv"
 TEST_USES = "test-uses.jsonl"
 WIZARD = "wizard.json"
@@ -81,6 +82,11 @@ class RunFolder:
     def folds(self) -> Path:
         """Folder of the cross-validation while it is trained: a folder for each fold, with its state or its scores."""
         return self.path / "folds"
+
+    @property
+    def trials(self) -> Path:
+        """Folder of the trials while they are trained, as :attr:`folds`."""
+        return self.path / "trials"
 
     @property
     def made(self) -> Path:
@@ -215,7 +221,7 @@ class RunFolder:
         path = self.path / DATASET
         if not path.is_file():
             raise DataError(f"The training {self.name} has no {DATASET} yet; collect its data first.")
-        table = read_table(path, ("file",), "collect the data again")
+        table = read_table(path, ("file",), "collect the data again").rows
         try:
             return tuple(_row(cells) for cells in table)
         except (ValidationError, ValueError) as error:

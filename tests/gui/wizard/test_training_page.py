@@ -153,23 +153,23 @@ def test_that_folds_are_watched_after_the_model_left_out_and_gone_on_with(
 ) -> None:
     wizard = open_wizard(folds_run, "training")
     page = wizard.page_now
-    assert not page.folds.isVisible()
+    assert not page.rest.isVisible()
     page.begin.click()
     qtbot.waitUntil(lambda: page.seen.fold is not None, timeout=120_000)
     assert page.state.text().startswith("Fold 1 of 2: ")
-    assert page.keep_best.text() == "&Stop and leave the folds out"
+    assert page.keep_best.text() == "&Stop and leave the rest out"
     assert page.seen.trained
     page.keep_best.click()
     quiet(qtbot, wizard)
     assert page.seen.last.kind == "folds_left_out"
     assert "epoch" in page.state.text()
-    assert "the folds that are not trained yet can be gone on with" in page.state.text()
+    assert "what is not trained yet beside it can be gone on with" in page.state.text()
     assert page.problem() == ""
     assert [event.epoch for event in page.seen.epochs] == [1, 2, 3]  # those of folds are others
-    page.folds.click()
+    page.rest.click()
     quiet(qtbot, wizard)
     assert "Across 2 folds" in page.state.text()
-    assert not page.folds.isVisible()
+    assert not page.rest.isVisible()
     assert page.begin.text() == "&Train anew"
     assert not any("loss" in said for _, said in page.told.texts())
 

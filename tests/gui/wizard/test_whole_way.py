@@ -106,7 +106,7 @@ def test_that_the_wizard_leads_from_the_question_to_a_published_model(
     assert present is not None
     assert present.number == 2  # the model that was there is kept as the first one
     card = (present.folder / "card.md").read_text()
-    for words in ("Split by patient", "looked at", "label shuffle", "sensitivity"):
+    for words in ("Split by patient", "looked at", "label shuffle", "Sensitivity (SE)"):
         assert words in card
     finish(qtbot, window, wizard)
 
