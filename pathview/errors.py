@@ -51,6 +51,10 @@ class StoreError(PathViewError):
     """The case store cannot be opened, read or written."""
 
 
+class StoreInUseError(StoreError):
+    """The case store is being written by somebody else, who is named."""
+
+
 class DamagedStoreError(StoreError):
     """The case store is not as it was written; a backup may be."""
 

@@ -62,6 +62,7 @@ def test_that_report_and_tables_are_written(store: Path, tmp_path: Path, capsys)
     assert status == 0
     assert sorted(json.loads(out)["files"]) == sorted(str(path) for path in out_folder.iterdir())
     assert (out_folder / "report.html").is_file()
+    assert (out_folder / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_that_a_wrong_name_is_one_sentence(store: Path, capsys) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pathview import cli
 from pathview.models.weights import WEIGHTS
+from pathview.review.sql.database import Database
 from pathview.settings import Settings
 from pathview.training.publishing.promoting import Promoting
 from tests.makers import tiny_cnn_recipe
@@ -140,6 +141,22 @@ def test_that_verify_finds_a_changed_version_that_is_not_present(run, two: Setti
     assert status == 1
     assert [line["weights"] for line in lines if not line["ok"]] == ["version 2"]
     assert "version 2 of tiny-cnn is not the one that was registered" in said
+
+
+def test_that_models_are_left_alone_while_a_window_has_the_store(run, two: Settings) -> None:
+    run("models", "promote", "tiny-cnn", "--version", 1, "--override", "for the test")
+    run("models", "promote", "tiny-cnn", "--version", 2, "--override", "for the test")
+    window = Database(two.store_place, reader="Dr Early")
+    for arguments in (("rollback", "tiny-cnn"), ("silent", "tiny-cnn"), ("promote", "tiny-cnn", "--override", "now")):
+        status, lines, said = run("models", *arguments)
+        assert (status, lines, said.count("\n")) == (1, [], 1)
+        assert "of Dr Early on" in said
+        assert "close it there first. Nothing was changed" in said
+        assert "Training, Continue a training" in said
+    (second,) = [line for line in run("models", "versions", "tiny-cnn")[1] if line["present"]]
+    assert second["version"] == 2
+    window.close()
+    assert run("models", "rollback", "tiny-cnn")[0] == 0
 
 
 def test_that_what_is_not_there_is_told_in_one_sentence(run, bare: Settings, tmp_path: Path) -> None:

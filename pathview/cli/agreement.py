@@ -17,7 +17,7 @@ def agreement(
     context: typer.Context,
     worklist: Annotated[list[str] | None, typer.Option("--worklist", help="Name of a list (default: all).")] = None,
     reader: Annotated[list[str] | None, typer.Option("--reader", help="Whom to compare (default: all).")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.html and the csv files.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.html, its PDF and csv files.")] = None,
     asker: Annotated[str | None, typer.Option("--as", help="Who asks (default: the login name).")] = None,
     store: StoreOption = None,
 ) -> None:

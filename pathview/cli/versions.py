@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pathview.cli.base import ReaderOption, StderrProgress, StoreOption, emit, say, session
-from pathview.errors import ModelError
+from pathview.errors import ModelError, StoreInUseError
 from pathview.models.registry import Event, Registry, Version, silent_in
 from pathview.models.weights import CARD
 from pathview.session import Session
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Recipes and their weights.", rich_markup_mode=None)
 VersionOption = Annotated[int | None, typer.Option("--version", min=1, help="Number of a version.")]
 _PLAN = "plan.json"
+_IN_THE_WINDOW = (
+    "Nothing was changed: what is done with models stands in its audit trail. "
+    "Where a window has it, do it there: Training, Continue a training, and its last step, Publish."
+)
 
 
 @app.command("versions")
@@ -55,7 +61,7 @@ def models_register(
     store: StoreOption = None,
 ) -> None:
     """Keep the model of a training as a version; it is not used before it is promoted."""
-    with session(context, store, keep=True, reader=reader) as work:
+    with _changing(context, store, reader) as work:
         version = _registered(work, run)
         if silent:
             say(work.promoting.run_silently(version).sentence)
@@ -80,7 +86,7 @@ def models_promote(
     """Let a version analyse images, if it is better than the present one on locked test patients, or by an override."""
     from pathview.training.runs.plan import Override
 
-    with session(context, store, keep=True, reader=reader) as work:
+    with _changing(context, store, reader) as work:
         chosen = _registered(work, Path(which)) if (Path(which) / _PLAN).is_file() else _version(which, version, work)
         patients = run or (Path(which) if (Path(which) / _PLAN).is_file() else None)
         comparison = _compared(work, chosen, patients, margin) if patients is not None else None
@@ -102,7 +108,7 @@ def models_rollback(
     store: StoreOption = None,
 ) -> None:
     """Let an earlier version analyse images again, or the model that did before the first one."""
-    with session(context, store, keep=True, reader=reader) as work:
+    with _changing(context, store, reader) as work:
         event = work.promoting.roll_back(name, to, why)
         emit({"name": name, **_told(event)})
 
@@ -123,14 +129,16 @@ def models_silent(
     """Have a version see every image that is analysed and show nothing of what it says; or compare afterwards."""
     from pathview.training.publishing.silent_report import silent_report
 
-    with session(context, store, keep=True, write=not report, reader=reader) as work:
+    if report:
+        with session(context, store, keep=True, write=False, reader=reader) as work:
+            number = _version(name, version, work).number
+            found = silent_report(name, number, work.cases.silent.records(name, number, work.reader))
+        for sentence in found.sentences:
+            say(sentence)
+        emit(found.model_dump(mode="json"))
+        return
+    with _changing(context, store, reader) as work:
         chosen = _version(name, version, work)
-        if report:
-            found = silent_report(name, chosen.number, work.cases.silent.records(name, chosen.number, work.reader))
-            for sentence in found.sentences:
-                say(sentence)
-            emit(found.model_dump(mode="json"))
-            return
         event = work.promoting.end_silent(chosen) if end else work.promoting.run_silently(chosen, beside)
         emit({**_words(chosen), **_told(event)})
 
@@ -176,10 +184,24 @@ def models_drift(
 
 def take_in(context: typer.Context, file: Path, trust: str, store: str | None, reader: str | None) -> None:
     """Import the archive of a model; ``trust``: fingerprint of its key, if it is trusted from now on."""
-    with session(context, store, keep=True, reader=reader) as work:
+    with _changing(context, store, reader) as work:
         version = work.promoting.take_in(file, trust)
         say(f"It is {version.words}, and not used before it is promoted.")
         emit(_words(version))
+
+
+@contextmanager
+def _changing(context: typer.Context, store: str | None, reader: str | None) -> Iterator[Session]:
+    """A session to change models in: each change stands in the store's audit trail, or is not made.
+
+    Raises:
+        StoreInUseError: a window has the store; the sentence says how to do it all the same.
+    """
+    try:
+        with session(context, store, keep=True, reader=reader) as work:
+            yield work
+    except StoreInUseError as error:
+        raise StoreInUseError(f"{error} {_IN_THE_WINDOW}") from error
 
 
 def _registered(work: Session, run: Path) -> Version:

@@ -15,7 +15,7 @@ from pathview.review.cases.study_records import Studies
 from pathview.review.records.forms import find_forms
 from pathview.settings import Settings
 
-PAGE = "report.html"
+PAGE, PRINTED = "report.html", "report.pdf"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Agreeing:
         return measure_agreement(records, readers, scales_of(forms.by_name.values()), progress, cancel)
 
     def write(self, found: Agreement, folder: Path) -> tuple[Path, ...]:
-        """Write the page and the tables into a folder; that they were is in the audit trail before they are there.
+        """Write page, PDF and tables into a folder; that they were is in the audit trail before they are there.
 
         Raises:
             PathViewError: they cannot be written, or the store cannot.
@@ -53,4 +53,7 @@ class Agreeing:
         lists = [one.name for one in found.records.worklists]
         detail = {"worklists": lists, "readers": list(found.readers), "cases": len(found.cases)}
         self.studies.note_export(self.reader, detail)
-        return (write_agreement_page(folder / PAGE, found), *write_study(folder, found))
+        from pathview.export.agreement_pdf import write_agreement_pdf  # its library is wanted here alone
+
+        page = write_agreement_page(folder / PAGE, found)
+        return (page, write_agreement_pdf(folder / PRINTED, found), *write_study(folder, found))

@@ -42,8 +42,12 @@ def write_agreement_page(path: Path, found: Agreement) -> Path:
 
 def section_page(section: Section, behind: Behind) -> str:
     """One comparison as HTML, for the page and for the window."""
-    spread = "quartiles" if section.name == "time_a_case" else "95 % interval"
-    return render_page("agreement_section.html.j2", section=section, behind=behind, spread=spread)
+    return render_page("agreement_section.html.j2", section=section, behind=behind, spread=spread_of(section))
+
+
+def spread_of(section: Section) -> str:
+    """What stands beside each number of a section."""
+    return "quartiles" if section.name == "time_a_case" else "95 % interval"
 
 
 def _listed(words: str, cases: tuple[int, ...]) -> str:

@@ -27,6 +27,8 @@ class ActionSpec:
     """Of checkable actions with the same group one is on: tools."""
 
 
+_DIGITS = 9
+"""Entries of a menu that can be chosen by one."""
 _MAGNIFIED = {
     1: "Magnified &1 ×",
     2: "Magnified &2 ×",
@@ -324,6 +326,17 @@ def plain_text(spec: ActionSpec) -> str:
 def without_mnemonic(text: str) -> str:
     """A text of a menu as it is read."""
     return text.replace("&", "")
+
+
+def by_digit(number: int, words: str, otherwise: str = "") -> str:
+    """A menu's entry that a reader or a file named, as it is: the first nine are chosen by their digit.
+
+    Args:
+        number: from 1.
+        words: of the entry.
+        otherwise: what stands before those that have no digit.
+    """
+    return (f"&{number}  " if number <= _DIGITS else otherwise) + words.replace("&", "&&")
 
 
 def key_words(key: str) -> str:

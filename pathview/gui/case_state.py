@@ -194,6 +194,11 @@ class CaseState:
         kept = {name: getattr(self, name) for name in _KEPT}
         return CaseState(detail, priors, prior, **kept)
 
+    def activating(self, image_id: int | None) -> CaseState:
+        """Another image is active; a finding stays pointed out on the image that the reader looks at alone."""
+        kept = self.finding if self.finding is not None and self.finding[0] == image_id else None
+        return replace(self, active=image_id, finding=kept)
+
     def with_threshold(self, recipe: str, threshold: float) -> CaseState:
         """One threshold for all views that a recipe scored; their places are to be found again."""
         scored = {i.id for i in self.images if i.result is not None and i.result.recipe == recipe}
@@ -268,12 +273,14 @@ class CaseState:
         return (image_id, nearest.number) if nearest is not None else None
 
     def finding_after(self, by: int) -> tuple[int, int] | None:
-        """The finding so many after the one that is pointed out, view by view of the case and around."""
+        """The finding so many after the one that is pointed out, else from the active view, of the case and around."""
         images = self.detail.images if self.detail is not None else ()
-        places = [(image.id, one.number) for image in images for one in self.view_of(image.id).findings or ()]
+        found = [[(image.id, one.number) for one in self.view_of(image.id).findings or ()] for image in images]
+        places = [place for view in found for place in view]
         if not places:
             return None
-        now = places.index(self.finding) if self.finding in places else -1 if by > 0 else 0
+        before = sum(map(len, found[: self.index]))
+        now = places.index(self.finding) if self.finding in places else before - (by > 0)
         return places[(now + by) % len(places)]
 
     @property

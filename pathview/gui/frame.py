@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QMainWindow, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QScrollArea, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 _SIZE, _FRAME = QSize(1600, 950), QSize(8, 40)
 """What a first window takes, and what its frame does."""
 _WIDTHS = (300, 1090, 340)
 _LEFT, _RIGHT = 250, 310
 """As narrow as the columns can be made."""
+_LEAST_MODEL, _LEAST_DECISION = 150, 200
+"""Heights in the right column below which its two parts are not squeezed: enough for the verdict, and for an answer."""
 _LAID_OUT = (QEvent.Type.LayoutRequest, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Resize)
 
 
@@ -46,6 +48,38 @@ class _Middle(QWidget):
         if (laid_out := self._banner.layout()) is not None:  # which is as it was made until the banner is shown again
             laid_out.setGeometry(self._banner.rect())
         self._banner.raise_()
+
+
+class _Fitting(QScrollArea):
+    """As high as what it holds where there is room; else it is scrolled, and nothing of it is cut off."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self._inside = inside
+        self.setWidget(inside)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        inside.installEventFilter(self)
+
+    def sizeHint(self) -> QSize:
+        inside = self._inside
+        width = max(self.viewport().width(), inside.minimumSizeHint().width())
+        height = inside.heightForWidth(width) if inside.hasHeightForWidth() else inside.sizeHint().height()
+        return QSize(inside.sizeHint().width(), height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._inside.minimumSizeHint().width(), min(_LEAST_DECISION, self.sizeHint().height()))
+
+    def eventFilter(self, part: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(part, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()  # its words wrap elsewhere
 
 
 class Frame:
@@ -115,7 +149,7 @@ def _splitter(orientation: Qt.Orientation, parts: Sequence[QWidget], sizes: Sequ
 
 
 def _model_column(model: Sequence[QWidget], decision: QWidget) -> QWidget:
-    """What is said of the case, which is scrolled where it is long, over what the reader says."""
+    """What is said of the case, which is scrolled where it is long, over what the reader says, likewise."""
     said = QWidget()
     said.setObjectName("panel")
     above = QVBoxLayout(said)
@@ -128,10 +162,12 @@ def _model_column(model: Sequence[QWidget], decision: QWidget) -> QWidget:
     scroll.setWidget(said)
     scroll.setWidgetResizable(True)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setMinimumHeight(_LEAST_MODEL)
+    scroll.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)  # it takes what is left
     column = QWidget()
     column.setObjectName("panel")
     layout = QVBoxLayout(column)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(scroll, 1)
-    layout.addWidget(decision)
+    layout.addWidget(_Fitting(decision))
     return column

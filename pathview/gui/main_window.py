@@ -204,9 +204,11 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_listed(self, listing: Listing) -> None:
-        self._frame.show_empty(listing.empty)
         rows = self.worklist.model.rows
-        if listing.empty:
+        nothing = not rows and self.desk.case_id is None and not self.desk.intake.adding
+        self._frame.show_empty(listing.empty or nothing)
+        if listing.empty or nothing:
+            self.empty.show_first(listing.empty)
             self.empty.show_recent(self.preferences.recent())
         elif rows and self._is_free():
             self.lists.resume(rows[0].id, self._is_free)
@@ -277,6 +279,7 @@ class MainWindow(QMainWindow):
     @Slot(int)
     def _open_case(self, case_id: int) -> None:
         self.banner.hide()
+        self._frame.show_empty(False)
         self.lists.current = case_id
         self.desk.open_case(case_id)
         self.flow.show_state()  # nothing can be decided until the case is on the desk
@@ -362,6 +365,7 @@ class MainWindow(QMainWindow):
         self.worklist.set_theme(theme)
         self.ai.set_theme(theme)
         self.study.theme = theme
+        self.study.show_state(self.desk.state)
         self.decision.set_theme(theme)
         self.gallery.set_theme(theme)
         self.trainings.set_theme(self.theme_name)

@@ -59,7 +59,7 @@ class Reading(QObject):
         viewer.bar.prior_chosen.connect(desk.hang_prior)
         box.clicked_at.connect(room.point_at)
         box.tone_changed.connect(self._show_inverted)
-        study.image_chosen.connect(room.choose_image)
+        study.image_chosen.connect(self._choose_whole)
         study.finding_chosen.connect(self.point_out)
         preferences.changed.connect(self._on_preferences)
 
@@ -140,6 +140,11 @@ class Reading(QObject):
         """Point a finding out and go there."""
         self._room.point_out(image_id, number)
         self._go_to_finding()
+
+    @Slot(int)
+    def _choose_whole(self, image_id: int) -> None:
+        """The row of a view itself: none of its findings is pointed out any more."""
+        self._room.point_out(image_id, None)
 
     def next_finding(self, by: int) -> None:
         """Go to the next finding of the study."""

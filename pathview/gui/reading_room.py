@@ -147,7 +147,7 @@ class ReadingRoom(QObject):
         self.state = replace(self.state, step_index=min(max(0, index), len(self.state.steps) - 1))
         ids = [image.id for image in self.state.hung]
         if self.state.active not in ids:
-            self.state = replace(self.state, active=ids[0] if ids else None)
+            self.state = self.state.activating(ids[0] if ids else None)
         self.state = self.state.keeping_pictures(ids)
         first = sorted(self.state.hung, key=lambda image: image.id != self.state.active)
         self.loader.drop(but=first)
@@ -168,12 +168,12 @@ class ReadingRoom(QObject):
             )
             if step is None:
                 return
-            self.state = replace(self.state, active=image_id)
+            self.state = self.state.activating(image_id)
             self.choose_step(step)
             return
         if image_id != self.state.active:
             before = self.state.active
-            self.state = replace(self.state, active=image_id)
+            self.state = self.state.activating(image_id)
             self.hung.emit()
             self._make_whole(before)
             self._find_if_missing()
@@ -401,9 +401,9 @@ class ReadingRoom(QObject):
             if image.info.get("kind") == "histology" and self.state.view_of(image.id).breast is None:
                 self.loader.load_tissue(image)
 
-    def point_out(self, image_id: int, number: int) -> None:
-        """Point a finding out, and make its image active."""
-        self.state = replace(self.state, finding=(image_id, number))
+    def point_out(self, image_id: int, number: int | None) -> None:
+        """Point a finding out, or none, and make its image active."""
+        self.state = replace(self.state, finding=(image_id, number) if number is not None else None)
         self.choose_image(image_id)
         self.state_changed.emit()
 

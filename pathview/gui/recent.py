@@ -6,8 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-_KEYS = 9
-"""Entries that have a digit."""
+from pathview.gui.actions import by_digit
 
 
 class RecentMenu(QMenu):
@@ -26,8 +25,7 @@ class RecentMenu(QMenu):
         """Offer these paths."""
         self.clear()
         for number, path in enumerate(paths, start=1):
-            key = f"&{number}  " if number <= _KEYS else ""
-            self.addAction(key + path.replace("&", "&&")).setData(path)
+            self.addAction(by_digit(number, path)).setData(path)
         self.setEnabled(bool(paths))
 
     @Slot(QAction)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from pathview.csv_cells import plain_cell
+from pathview.csv_cells import csv_text, plain_cell
 from pathview.errors import DataError, PathViewError, UnconfirmedError
 from pathview.images.source import ImageInfo
 from pathview.jobs import CancelToken, Progress, ProgressSink, checkpoint, never, no_progress
@@ -65,7 +66,7 @@ def import_csv(
     A table can be taken again: what is in the store already is not added, and only what differs is changed.
 
     Args:
-        path: of the table, with the columns :data:`COLUMNS`, in UTF-8, with commas or semicolons.
+        path: of the table, with the columns :data:`COLUMNS`, with commas, semicolons or tabs; see :func:`csv_text`.
         store: that they come to.
         describe: says what an image is.
         reader: who does it.
@@ -149,26 +150,27 @@ def _complete(line: _Line, home: str | None, case_ids: Sequence[int], store: Sto
 
 
 def _read(path: Path) -> tuple[list[_Line], list[str]]:
-    """The lines of a table, also those that cannot be read, and a sentence for columns that nobody knows.
+    """The lines of a table, also those that cannot be read; sentences for its encoding and unknown columns.
 
     Raises:
         DataError: the file cannot be read, or has no column ``path``.
     """
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            header = file.readline()
-            separator = ";" if header.count(";") > header.count(",") else ","
-            names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator, strict=True), [])]
-            if "path" not in names:
-                raise DataError(f"{path.name} is no table of cases: its first line names no column path.")
-            lines = list(_lines(csv.reader(file, delimiter=separator, strict=True), names))
+        found = csv_text(path.read_bytes(), path.name, errors="surrogateescape")
+        file = io.StringIO(found.text, newline="")
+        header = file.readline()
+        separator = max(",;\t", key=header.count)
+        names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator, strict=True), [])]
+        if "path" not in names:
+            raise DataError(f"{path.name} is no table of cases: its first line names no column path.")
+        lines = list(_lines(csv.reader(file, delimiter=separator, strict=True), names))
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}.") from error
-    except csv.Error as error:
+    except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} is no table of cases: its first line cannot be read.") from error
     unknown = [name for name in names if name and name not in COLUMNS]
     told = f"Columns that are not known were left out: {', '.join(map(repr, unknown))}."
-    return lines, [told] if unknown else []
+    return lines, [*filter(None, [found.notice]), *([told] if unknown else [])]
 
 
 def _lines(table: Iterator[list[str]], names: Sequence[str]) -> Iterator[_Line]:

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from pathview.errors import OutputError
 from pathview.export.agreeing import Agreeing
 from pathview.export.agreement_pages import LINK, agreement_pages
+from pathview.export.agreement_pdf import write_agreement_pdf
 from pathview.export.agreement_report import write_agreement_page
 from pathview.export.study_csv import write_study
 from pathview.review.agreement.agreement import Agreement
@@ -217,5 +219,60 @@ def test_that_an_export_is_audited_before_it_is_there(agreeing, maker, store: St
         "numbers.csv",
         "readings.csv",
         "report.html",
+        "report.pdf",
     ]
     assert store.studies.records("Ada").audit_head["number"] == before["number"] + 1
+
+
+# as PDF
+
+
+def pages_of(path: Path) -> list[str]:
+    """The words of each page, as they are searched and copied."""
+    return [" ".join(page.extract_text().split()) for page in PdfReader(path).pages]
+
+
+def test_that_the_pdf_has_the_notice_on_each_page_and_every_number(agreeing, maker, tmp_path: Path) -> None:
+    a_study(maker)
+    found = agreeing.measure()
+    pages = pages_of(write_agreement_pdf(tmp_path / "out" / "report.pdf", found))
+    assert len(pages) > 1
+    assert all(f"{INVESTIGATIONAL}." in page for page in pages)
+    assert [f"Page {number}" in page for number, page in enumerate(pages, start=1)] == [True] * len(pages)
+    whole = " ".join(pages)
+    about = found.as_json()
+    for told in (about["blinding"], about["intervals"], "Bob <script>", "Spring <b>study</b>", "Ada"):
+        assert " ".join(told.split()) in whole
+    for section in found.sections:
+        assert section.title in whole
+        for figure in section.figures:
+            assert figure.words in whole
+            assert figure.interval_words in whole
+
+
+def test_that_a_letter_that_the_typeface_lacks_is_told(agreeing, maker, tmp_path: Path) -> None:
+    a_study(maker)
+    assert "typeface" not in " ".join(pages_of(write_agreement_pdf(tmp_path / "a.pdf", agreeing.measure())))
+    home = maker.worklist("Łódź 乳腺", form="mammography")
+    maker.read(maker.case(home, "q"), "Ada", P, P, answers={"birads": "5", "density": "b"}, form="mammography")
+    whole = " ".join(pages_of(write_agreement_pdf(tmp_path / "b.pdf", agreeing.measure())))
+    assert "Łód? ??" in whole or "Łódź ??" in whole
+    assert "Letters that this file's typeface lacks stand as ?" in whole
+
+
+def test_that_many_readers_and_nobody_fit_on_the_paper(agreeing, maker, tmp_path: Path) -> None:
+    assert "nothing yet" in pages_of(write_agreement_pdf(tmp_path / "none.pdf", agreeing.measure()))[0]
+    home = maker.worklist("W" * 80, form="mammography", closed=True)
+    for index in range(4):
+        case = maker.case(home, f"p{index}", truth=(P, N)[index % 2])
+        for reader in range(9):
+            answers = {"birads": "5", "density": "b"}
+            maker.read(case, f"Reader {reader} {'x' * 60}", P, N, answers=answers, form="mammography", seconds=30.0)
+    pages = pages_of(write_agreement_pdf(tmp_path / "many.pdf", agreeing.measure()))
+    assert all(INVESTIGATIONAL in page for page in pages)
+
+
+def test_that_a_pdf_that_cannot_be_written_is_one_sentence(agreeing, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_agreement_pdf(tmp_path / "file" / "report.pdf", agreeing.measure())

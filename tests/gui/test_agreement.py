@@ -193,7 +193,7 @@ def test_that_report_and_tables_are_written(qtbot, dialog, maker, tmp_path: Path
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     dialog.export.click()
     qtbot.waitUntil(lambda: not dialog.busy, timeout=20_000)
-    assert dialog.said.text() == f"5 files were written to {out}."
+    assert dialog.said.text() == f"6 files were written to {out}."
     with (out / "readings.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 40
 

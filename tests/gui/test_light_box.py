@@ -359,7 +359,7 @@ def test_that_a_windows_name_finds_each_images_own(qtbot, window: MainWindow, tm
     assert canvas_of(window, "R MLO").tone.voi is None  # its file has no such window
     window.viewer._fill_menu()
     chosen = [action for action in window.viewer._menu.actions() if action.isChecked()]
-    assert [action.text() for action in chosen] == ["SOFT"]
+    assert [action.text() for action in chosen] == ["&2  SOFT"]
     window.viewer._menu.actions()[0].trigger()
     assert canvas_of(window, "L CC").tone.voi.center == 2400
     qtbot.keyClick(window, KEY.Key_V, Qt.KeyboardModifier.ShiftModifier)

@@ -9,11 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 
 from pathview.geometry import Turn
 from pathview.gui.main_window import MainWindow
 from pathview.gui.preferences import LayoutChoice
+from pathview.gui.theme import THEMES
 from pathview.gui.viewer.canvas import Canvas
 from pathview.gui.viewer.furniture import Corners
 from pathview.gui.viewer.picture import BREAST_BGRA, GRAPHICS_BGRA, OUTLINE_BGRA
@@ -362,6 +363,20 @@ def test_that_the_table_has_study_breasts_and_views_and_flags_a_disagreement(qtb
     assert "right breast" not in four.study._flags.text()
     with_results(qtbot, four, lambda: keep_result(four, "L MLO", score=14.0))
     assert not four.study._flags.isVisible()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_that_the_tables_words_have_their_states_colours(qtbot, four: MainWindow, theme: str) -> None:
+    with_results(qtbot, four, lambda: keep_result(four, "L CC", score=12.0))
+    table = four.study.table
+    if four.theme_name != theme:
+        four.switch_theme()
+    index = four.study.model.index(titles(four).index("L CC"), 1)
+    table.scrollTo(index)
+    pixels = pixels_of(table.viewport().grab(table.visualRect(index)).toImage())[..., 2::-1].astype(int)
+    wanted = QColor(THEMES[theme].positive).getRgb()[:3]
+    assert (np.abs(pixels - wanted).max(axis=2) < 40).any()
+    assert "positive" in index.data()
 
 
 def test_that_one_row_is_current_and_it_is_the_active_image(qtbot, four: MainWindow) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication
 
+from pathview.gui.panels.worklist_model import hidden_words
 from pathview.gui.reading_flow import OF_THE_MODEL
 from pathview.results.annotation import Mark
 from tests.gui.conftest import idle
@@ -340,6 +341,11 @@ def test_that_two_readers_stand_side_by_side_and_a_third_decides(qtbot, reading,
     idle(qtbot, third)
     assert third.desk.reading.now.detail.decisions == ()
     assert "until it is assigned to you" in third.desk.reading.hidden
+    told = third.ai._hidden.text()
+    assert "Not yours to arbitrate" in told
+    assert "until it is assigned to you" in told
+    assert "Lock it" not in told  # the steps of a second read
+    assert hidden_words(third.desk.state.detail.case) == "to be assigned"
     third.lists.assign_to_me()
     idle(qtbot, third)
     words = [label.text() for label in third.decision.sides.findChildren(type(third.decision._state))]
@@ -472,3 +478,18 @@ def test_that_every_change_needs_a_reason_of_its_own(qtbot, reading) -> None:
     reading.decision.keep()
     idle(qtbot, reading)
     assert decisions_of(reading, 1)[-1].reason == ""
+
+
+def test_that_a_low_window_scrolls_what_is_said_and_what_is_answered(qtbot, reading) -> None:
+    lock(qtbot, reading)
+    press(qtbot, reading, KEY.Key_K, CONTROL)
+    idle(qtbot, reading)
+    reading.resize(1400, 560)
+    decision = reading.decision
+    outer = decision.parentWidget().parentWidget()
+    qtbot.waitUntil(lambda: reading.height() == 560 and outer.verticalScrollBar().maximum() > 0, timeout=10_000)
+    assert decision.height() >= decision.heightForWidth(decision.width())  # nothing in it is squeezed
+    ai = reading.ai.parentWidget().parentWidget()
+    assert ai.height() >= 150
+    reading.resize(1400, 1000)
+    qtbot.waitUntil(lambda: reading.height() == 1000 and outer.verticalScrollBar().maximum() == 0, timeout=10_000)

@@ -27,9 +27,11 @@ def test_that_text_has_4_5_to_1_and_controls_3_to_1(name) -> None:
         assert contrast(theme.text, back) >= 4.5
     for back in (theme.panel, theme.field, theme.window):
         assert contrast(theme.dim, back) >= 4.5
-        assert contrast(theme.accent, back) >= 3
+        assert contrast(theme.accent, back) >= 4.5
+    assert contrast(theme.dim, theme.selected) >= 4.5
     for label in LABEL_WORDS:
-        assert contrast(label_color(theme, label), theme.panel) >= 4.5, label
+        for back in (theme.panel, theme.selected, theme.hover):
+            assert contrast(label_color(theme, label), back) >= 4.5, label
     assert contrast(theme.disabled, theme.panel) >= 2.8
     assert contrast(theme.text, theme.panel) >= 3 * contrast(theme.disabled, theme.panel)
     assert contrast(theme.warning_text, theme.warning_back) >= 4.5

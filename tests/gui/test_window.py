@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QLabel, QMessageBox
 
 from pathview.gui.actions import ACTIONS, MENUS, conflict
 from pathview.gui.panels.notices import KeyboardHelp
@@ -92,7 +92,27 @@ def test_that_a_notice_lies_over_the_picture_and_moves_nothing(qtbot, opened) ->
 def test_that_a_newcomer_is_told_what_to_do(make_window) -> None:
     window = make_window()
     assert window.empty.isVisible()
+    assert window.empty.title.text() == "Open images to begin"
+    assert "onto this window" in window.empty.words.text()
     assert INVESTIGATIONAL in window.windowTitle()
+    told = [label.text() for label in window.findChildren(QLabel) if label.isVisible()]
+    assert [words for words in told if INVESTIGATIONAL in words] == [INVESTIGATIONAL]  # once, in the line below
+    assert not window.decision._heading.isVisible()
+    assert "stands here" in " ".join(told)
+
+
+def test_that_an_empty_list_says_what_to_do_next_and_not_how_to_begin(qtbot, opened) -> None:
+    opened.desk.clear()
+    opened.lists.current = None
+    opened.worklist.filters.search.setText("nothing like it")
+    idle(qtbot, opened)
+    assert opened.empty.isVisible()
+    assert opened.empty.title.text() == "No case is open"
+    assert "choose another list" in opened.empty.words.text()
+    opened.worklist.filters.search.setText("")
+    idle(qtbot, opened)
+    assert not opened.empty.isVisible()
+    assert opened.desk.state.picture is not None
 
 
 def test_that_opened_images_stand_in_the_worklist_and_are_shown(opened) -> None:
@@ -244,8 +264,6 @@ def test_that_the_theme_switches_and_is_kept(opened) -> None:
 
 
 def test_that_the_keyboard_help_names_every_key(opened) -> None:
-    from PySide6.QtWidgets import QLabel
-
     words = [label.text() for label in KeyboardHelp(opened).findChildren(QLabel)]
     for spec in ACTIONS:
         if spec.keys:

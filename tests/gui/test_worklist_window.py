@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QFont, QFontMetrics
 from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from pathview.gui.dialogs.worklists import WorklistsDialog
 from pathview.gui.lists import PAGE, Listing
 from pathview.gui.panels.worklist import WorklistPanel
+from pathview.gui.panels.worklist_delegate import fitted_facts
 from pathview.gui.panels.worklist_model import CaseRole, WorklistModel
 from pathview.gui.theme import THEMES
 from pathview.review.reading.worklist import Worklist
@@ -241,7 +242,7 @@ def test_that_cases_are_assigned_and_moved(qtbot, listed, monkeypatch) -> None:
 
 
 def test_that_a_view_is_saved_chosen_and_deleted(qtbot, listed, monkeypatch) -> None:
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("only b", True))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("only b & no other", True))
     filters = listed.worklist.filters
     filters.search.setText("b.dcm")
     idle(qtbot, listed)
@@ -250,11 +251,14 @@ def test_that_a_view_is_saved_chosen_and_deleted(qtbot, listed, monkeypatch) -> 
     filters.search.setText("")
     idle(qtbot, listed)
     filters._fill_menu()
-    filters._menu.actions()[0].trigger()
+    texts = [action.text() for action in filters._menu.actions() if not action.isSeparator()]
+    assert texts == ["&1  only b && no other", "&Save this view...", "&Delete"]
+    filters._menu.popup(filters.mapToGlobal(filters.rect().center()))
+    qtbot.keyClick(filters._menu, Qt.Key.Key_1)
     idle(qtbot, listed)
     assert titles(listed) == ["b.dcm"]
     assert filters.search.text() == "b.dcm"
-    filters.view_deleted.emit("only b")
+    filters.view_deleted.emit("only b & no other")
     idle(qtbot, listed)
     filters._fill_menu()
     assert filters._menu.actions()[0].text() == "No saved view yet"
@@ -430,3 +434,27 @@ def test_that_a_window_goes_on_with_the_case_that_was_read_last(qtbot, listed, r
     other = reading_window("Dr Other")
     idle(qtbot, other)
     assert other.desk.case_id == other.worklist.model.rows[0].id
+
+
+@pytest.mark.parametrize("width", range(0, 400, 7))
+def test_that_no_figure_of_a_case_is_cut_in_two(qtbot, width: int) -> None:
+    row = CaseRow(
+        1, "S", "mammography", "arbitration", "not_sure", 3134.0, 0.5, 2, 5, None, datetime.now(UTC), None,
+        assigned_to="Dr Ottokar von Auerbach",
+    )  # fmt: skip
+    metrics = QFontMetrics(QFont())
+    whole = ["Dr Ottokar von Auerbach", "5 images", "score 3,134", "⚑ 2"]
+    told = fitted_facts(row, metrics, width)
+    assert metrics.horizontalAdvance(told) <= width
+    parts = told.split("   ") if told else []
+    figures = [part for part in parts if "Dr" not in part]
+    assert figures == whole[len(whole) - len(figures) :]  # those that matter most stay longest
+    names = [part for part in parts if "Dr" in part]
+    assert all(name == whole[0] or (name.endswith("…") and whole[0].startswith(name[:-1])) for name in names)
+
+
+def test_that_all_that_is_known_of_a_case_stands_where_there_is_room(qtbot) -> None:
+    row = CaseRow(
+        1, "S", "mammography", "new", None, None, None, 0, 5, None, datetime.now(UTC), None, assigned_to="Ada"
+    )  # fmt: skip
+    assert fitted_facts(row, QFontMetrics(QFont()), 1000) == "Ada   5 images"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pathview.compute.engine import LocalEngine
+from pathview.csv_cells import ASSUMED
 from pathview.errors import DataError, StoreError
 from pathview.jobs import Cancelled, Progress
 from pathview.review.reading.worklist_query import WorklistQuery
@@ -122,10 +123,11 @@ def test_that_each_line_that_cannot_be_taken_is_told_with_its_number(work: Sessi
 def test_that_other_letters_and_open_quotation_marks_cost_their_own_lines(
     work: Session, store: Store, folder: Path
 ) -> None:
-    path = table(folder, "path,title", "a.png,First", "sub/b.png,Zwölf", "c ü.png,Third", encoding="latin-1")
+    path = table(folder, "path,title", "a.png,First", "sub/b.png,Zwölf", "c ü.png,Third")
+    path.write_bytes(path.read_bytes().replace("Zwölf".encode(), "Zwölf".encode("cp1252")))
     done = work.import_csv(path)
-    assert done.problems == ("Line 3 is left out: it is not in UTF-8.", "Line 4 is left out: it is not in UTF-8.")
-    assert set(rows(store)) == {"First"}
+    assert done.problems == ("Line 3 is left out: it is not in UTF-8.",)
+    assert set(rows(store)) == {"First", "Third"}
     done = work.import_csv(
         table(folder, "path,title", '"a.png"x,First', "sub/b.png,Second", '"c ü.png,Third', "a.png,")
     )
@@ -133,10 +135,29 @@ def test_that_other_letters_and_open_quotation_marks_cost_their_own_lines(
         "Line 2 is left out: its quotation marks do not match.",
         "Line 4 is left out: its quotation marks do not match, and with it those to line 5.",
     )
-    assert set(rows(store)) == {"First", "Second"}
+    assert set(rows(store)) == {"First", "Second", "Third"}
 
 
-@pytest.mark.parametrize("content", [b"", b"file,worklist\na.png,", b"\xff\xfep\x00a\x00t\x00h\x00", b'"path\n'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_that_a_table_is_read_as_spreadsheets_save_it(work: Session, store: Store, folder: Path, encoding: str) -> None:
+    separator = "\t" if encoding == "utf-16" else ";"
+    lines = ["path;title", "a.png;Zwölf à 5 €", "c ü.png;Third"]
+    done = work.import_csv(table(folder, *(line.replace(";", separator) for line in lines), encoding=encoding))
+    assert set(rows(store)) == {"Zwölf à 5 €", "Third"}
+    assert done.left_out == 0
+    assert done.problems == ((ASSUMED.format("cases.csv"),) if encoding == "cp1252" else ())
+
+
+NO_TABLES = (
+    b"",
+    b"file,worklist\na.png,",
+    b"p\x00a\x00t\x00h\x00",
+    b"\xff\xfep\x00a\x00t\x00h",
+    b'"path\n',
+)
+
+
+@pytest.mark.parametrize("content", NO_TABLES)
 def test_that_what_is_no_table_of_cases_is_one_sentence(work: Session, folder: Path, content: bytes) -> None:
     path = folder / "cases.csv"
     path.write_bytes(content)

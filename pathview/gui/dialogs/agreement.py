@@ -93,6 +93,7 @@ class AgreementDialog(QDialog):
         self.compare.setObjectName("primary")
         self.compare.setDefault(True)
         self.export = QPushButton("Write report and tables...")
+        self.export.setToolTip("The report as HTML and as PDF, and csv files of every number")
         self.export.setAutoDefault(False)
         self.pages = QListWidget()
         self.pages.setAccessibleName("Comparisons")

@@ -35,7 +35,11 @@ _LABEL_HEADINGS = {
 }
 
 
-_HIDDEN_HEADINGS = {"second_read": "First without the model", "blind": "Read blind"}
+_HIDDEN_HEADINGS = {
+    "second_read": "First without the model",
+    "blind": "Read blind",
+    "arbitration": "Not yours to arbitrate",
+}
 _STEPS = (
     "<ol style='margin-left:-20px'>"
     "<li>Look at the images and fill in your assessment below.</li>"
@@ -88,6 +92,10 @@ class AiPanel(QWidget):
         self.show_result(None, False)
 
     def _build_verdict(self, layout: QVBoxLayout) -> None:
+        self._nothing = QLabel("What the model says of an image stands here.")
+        self._nothing.setObjectName("dim")
+        self._nothing.setWordWrap(True)
+        layout.addWidget(self._nothing)
         self._label = QLabel("")
         self._label.setObjectName("verdict")
         self._label.setWordWrap(True)
@@ -214,7 +222,7 @@ class AiPanel(QWidget):
         """
         analysed = result is not None and result.status == "analysed"
         key = (result.label if analysed else "not_analysed") if result is not None else None
-        words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "No image")
+        words = _LABEL_HEADINGS[key or ""] if key else ("Not analysed yet" if has_image else "")
         other = result is not None and bool(wanted) and wanted != result.recipe
         if other and result is not None:
             words += f"  ({result.recipe})"
@@ -222,6 +230,8 @@ class AiPanel(QWidget):
             words, key = "Analysing ..." if result is None else "Analysing again ...", None
         self._label.setText(words)
         self._label.setStyleSheet(f"color: {label_color(self._theme, key)}")
+        self._nothing.setVisible(not has_image)
+        self.choice.setVisible(has_image)
         self._score.setVisible(analysed)
         self._band.setVisible(analysed)
         self._mask_group.setVisible(analysed)
@@ -265,7 +275,7 @@ class AiPanel(QWidget):
         if case is None or not hidden:
             return
         ran = "An analysis has run." if case.ran else "No analysis has run yet; what it finds will be hidden too."
-        steps = "" if case.mode == "blind" else _STEPS
+        steps = _STEPS if case.mode == "second_read" else ""
         self._hidden.setText(
             f"<p><b>{_HIDDEN_HEADINGS.get(case.mode, '')}</b></p>{steps}<p>{case.hidden}</p><p>{ran}</p>"
         )

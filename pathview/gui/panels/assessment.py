@@ -153,7 +153,7 @@ class AssessmentPanel(QWidget):
     @property
     def _of_a_case(self) -> tuple[QWidget, ...]:
         """What there is nothing to say in without one."""
-        said = (self._hint, self._first, self._final, self.reason, self.note)
+        said = (self._heading, self._hint, self._first, self._final, self.reason, self.note)
         return (*said, self._choice, self.form, self._confirm, self.history)
 
     def _fill(self, draft: Mapping[str, Any]) -> None:
@@ -188,6 +188,7 @@ class AssessmentPanel(QWidget):
         locked = read_only or self._closed_words
         mode = now.worklist.mode
         self._heading.setText(self._heading_words)
+        self._heading.show()
         self._hint.setText(locked or self._hint_words)
         self._hint.setVisible(bool(self._hint.text()))
         self._first.setVisible(now.first is not None)

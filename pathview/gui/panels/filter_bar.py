@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLineEdit, QMenu, QPushButton, QWidget
 
+from pathview.gui.actions import by_digit
 from pathview.gui.panels.worklist_model import STATE_WORDS
 from pathview.review.records.case import Order
 from pathview.review.records.modes import MODE_NAMES, MODE_WORDS
@@ -150,18 +151,20 @@ class FilterBar(QWidget):
     @Slot()
     def _fill_menu(self) -> None:
         self._menu.clear()
-        for name in self._views:
-            self._menu.addAction(name).triggered.connect(lambda _=False, name=name: self._choose_view(name))
+        for number, name in enumerate(self._views, start=1):
+            entry = self._menu.addAction(by_digit(number, name))
+            entry.triggered.connect(lambda _=False, name=name: self._choose_view(name))
         for name in self._damaged:
-            self._menu.addAction(f"{name} (damaged)").setEnabled(False)
+            self._menu.addAction(f"{name.replace('&', '&&')} (damaged)").setEnabled(False)
         if not self._views and not self._damaged:
             self._menu.addAction("No saved view yet").setEnabled(False)
         self._menu.addSeparator()
-        self._menu.addAction("Save this view...").triggered.connect(self.save_view_asked)
+        self._menu.addAction("&Save this view...").triggered.connect(self.save_view_asked)
         if self._views:
-            gone = self._menu.addMenu("Delete")
-            for name in self._views:
-                gone.addAction(name).triggered.connect(lambda _=False, name=name: self.view_deleted.emit(name))
+            gone = self._menu.addMenu("&Delete")
+            for number, name in enumerate(self._views, start=1):
+                entry = gone.addAction(by_digit(number, name))
+                entry.triggered.connect(lambda _=False, name=name: self.view_deleted.emit(name))
 
     def _choose_view(self, name: str) -> None:
         self._wished = {"order": "newest", **self._views[name]}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the window starts without the library that reads forms
     from pathview.review.records.forms import Form
 
 STAGE_WORDS = {"first": "first read", "final": "decision", "arbitration": "arbitration"}
-_ROW, _MOST = 22, 4
+_ROW, _MOST = 18, 5
 """Height of a row, and as many as are seen without scrolling."""
 
 
@@ -90,7 +90,8 @@ class HistoryList(QWidget):
     def _add(self, row: DecisionRow, form: Form | None) -> None:
         said = said_of(row, form)
         when = f"{row.created.astimezone():%d %b %H:%M}"
-        item = QTreeWidgetItem([f"{STAGE_WORDS[row.stage].capitalize()}: {said}", row.reader, when])
+        stage = f"{STAGE_WORDS[row.stage].capitalize()}: " if row.stage != "final" else ""
+        item = QTreeWidgetItem([f"{stage}{said}", row.reader, when])
         item.setData(0, Qt.ItemDataRole.UserRole, row.id)
         item.setForeground(0, QColor(label_color(self._theme, row.value)))
         seconds = f", after {row.seconds:.0f} s" if row.seconds else ""

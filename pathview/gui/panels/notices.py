@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 
 from pathview.gui.actions import ACTIONS, MENUS, ActionSpec, Keys, key_words, keys_in_use, plain_text, without_mnemonic
 from pathview.gui.preferences import MouseMap, Preferences
-from pathview.settings import INVESTIGATIONAL
 
 _LIST_HEIGHT = 130
 
@@ -103,8 +102,22 @@ class Banner(QWidget):
         self._list.setVisible(on)
 
 
+_FIRST = (
+    "Open images to begin",
+    "or drag them, or a folder of them, onto this window.\n\n"
+    "DICOM mammograms, whole slides, camera images, or a folder of 50 × 50 patches.\n"
+    "They are listed in the worklist on the left; nothing leaves this computer.",
+)
+_BETWEEN = (
+    "No case is open",
+    "The list on the left has none: choose another list or state above it, or clear the search.\n"
+    "Or open images, or drag them onto this window.",
+)
+"""Title and words, for somebody new and for somebody between two lists."""
+
+
 class EmptyState(QWidget):
-    """What a newcomer sees: what the program is for and what to do first."""
+    """What stands where images would: what to do first, or next."""
 
     open_files = Signal()
     open_folder = Signal()
@@ -114,17 +127,13 @@ class EmptyState(QWidget):
     def __init__(self) -> None:
         """Shown while there is no case."""
         super().__init__()
-        title = QLabel("Drop images here")
-        title.setObjectName("title")
-        words = QLabel(
-            "DICOM mammograms, whole slides, camera images, or a folder of 50 × 50 patches.\n"
-            "They are added to the worklist on the left; nothing leaves this computer."
-        )
-        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words.setObjectName("dim")
-        files = QPushButton("Open images...")
+        self.title, self.words = QLabel(""), QLabel("")
+        self.title.setObjectName("title")
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setObjectName("dim")
+        files = QPushButton("Open images...  (Ctrl+O)")
         files.setObjectName("primary")
-        folder = QPushButton("Open folder...")
+        folder = QPushButton("Open folder...  (Ctrl+Shift+O)")
         files.clicked.connect(self.open_files)
         folder.clicked.connect(self.open_folder)
         row = QHBoxLayout()
@@ -132,30 +141,37 @@ class EmptyState(QWidget):
         row.addWidget(files)
         row.addWidget(folder)
         row.addStretch(1)
-        steps = QLabel(
+        self._steps = QLabel(
             "1.  Open images.    2.  Analyse (A).    3.  Look where the model is not sure.    4.  Decide: P, N or C."
         )
-        steps.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        samples = QPushButton("No images at hand? Open sample phantoms")
-        samples.setFlat(True)
-        samples.clicked.connect(self.open_samples)
+        self._steps.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._samples = QPushButton("No images at hand? Open sample phantoms")
+        self._samples.setFlat(True)
+        self._samples.clicked.connect(self.open_samples)
         self._recent = QVBoxLayout()
         self._recent.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        notice = QLabel(f"{INVESTIGATIONAL}.")
-        notice.setObjectName("dim")
         layout = QVBoxLayout(self)
         layout.addStretch(3)
-        for widget in (title, words):
-            layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self.title, 0, Qt.AlignmentFlag.AlignCenter)
         layout.addSpacing(10)
         layout.addLayout(row)
+        layout.addSpacing(6)
+        layout.addWidget(self.words, 0, Qt.AlignmentFlag.AlignCenter)
         layout.addSpacing(18)
-        layout.addWidget(steps, 0, Qt.AlignmentFlag.AlignCenter)
-        layout.addWidget(samples, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self._steps, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self._samples, 0, Qt.AlignmentFlag.AlignCenter)
         layout.addSpacing(18)
         layout.addLayout(self._recent)
         layout.addStretch(4)
-        layout.addWidget(notice, 0, Qt.AlignmentFlag.AlignCenter)
+        self.show_first(True)
+
+    def show_first(self, first: bool) -> None:
+        """Say what to do first, or, where the store has cases and none is open, what to do next."""
+        title, words = _FIRST if first else _BETWEEN
+        self.title.setText(title)
+        self.words.setText(words)
+        for part in (self._steps, self._samples):
+            part.setVisible(first)
 
     def show_recent(self, paths: list[str]) -> None:
         """Offer what was opened lately."""

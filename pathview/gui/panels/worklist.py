@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the window starts without the store's libraries
 
 __all__ = ["PAGE", "CaseRole", "WorklistPanel", "state_words"]
 _NONE = "No case here.\nChoose another list or state,\nor drop images on the window."
+_NONE_YET = "No case yet.\nImages that you open\nare listed here."
 
 
 class WorklistPanel(QWidget):
@@ -121,6 +122,7 @@ class WorklistPanel(QWidget):
         self.query, self._counts = listing.query, listing.counts
         self._court = any(each.id == listing.query.worklist_id and each.mode == "arbitration" for each in listing.lists)
         self.filters.show_listing(listing)
+        self.list.none_words = _NONE_YET if listing.empty else _NONE
         selection.blockSignals(True)
         self.model.reset(listing.pages, listing.counts.total)
         self.list.doItemsLayout()  # before it the bar has no range
@@ -276,6 +278,7 @@ class _CaseList(QListView):
 
     def __init__(self) -> None:
         super().__init__()
+        self.none_words = _NONE_YET
         self.setMouseTracking(True)
         self.setUniformItemSizes(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -288,5 +291,5 @@ class _CaseList(QListView):
         if self.model() is not None and self.model().rowCount() == 0:
             painter = QPainter(self.viewport())
             painter.setPen(self.palette().placeholderText().color())
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, _NONE)
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.none_words)
             painter.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from pathview.gui.panels.worklist_model import STATE_WORDS, CaseRole, Index, hidden_words
@@ -14,6 +14,9 @@ from pathview.review.records.case import CaseRow
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _HEIGHT = 52
+_GAP = "   "
+_LEAST_OF_NAME = 4
+"""Letters, the dots among them; fewer tell nobody."""
 
 
 class CaseDelegate(QStyledItemDelegate):
@@ -73,8 +76,7 @@ class CaseDelegate(QStyledItemDelegate):
         painter.drawText(rect, _LEFT, said)
         painter.setPen(QColor(self.theme.dim))
         left = rect.width() - painter.fontMetrics().horizontalAdvance(said) - 10
-        facts = painter.fontMetrics().elidedText(_facts(row), Qt.TextElideMode.ElideLeft, left)
-        painter.drawText(rect, _RIGHT, facts)
+        painter.drawText(rect, _RIGHT, fitted_facts(row, painter.fontMetrics(), left))
 
 
 def reader_words(row: CaseRow) -> str:
@@ -88,12 +90,16 @@ def reader_words(row: CaseRow) -> str:
     return STATE_WORDS[row.state] if row.state == "in_reading" and row.mode != "assisted" else ""
 
 
-def _facts(row: CaseRow) -> str:
-    parts = [row.assigned_to] if row.assigned_to else []
-    if row.images > 1:
-        parts.append(f"{row.images} images")
-    if row.score is not None:
-        parts.append(f"score {score_words(row.score)}")
-    if row.flags:
-        parts.append(f"⚑ {row.flags}")
-    return "   ".join(parts)
+def fitted_facts(row: CaseRow, metrics: QFontMetrics, width: int) -> str:
+    """What is known of a case, as far as it fits: the reader's name is shortened, of figures none is cut in two."""
+    figures = [f"{row.images} images"] if row.images > 1 else []
+    figures += [f"score {score_words(row.score)}"] if row.score is not None else []
+    figures += [f"⚑ {row.flags}"] if row.flags else []
+    while figures and metrics.horizontalAdvance(_GAP.join(figures)) > width:
+        figures.pop(0)
+    name, told = row.assigned_to or "", _GAP.join(figures)
+    if not name:
+        return told
+    taken = metrics.horizontalAdvance(_GAP + told) if told else 0
+    short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, width - taken)
+    return _GAP.join(filter(None, [short if len(short) >= min(len(name), _LEAST_OF_NAME) else "", told]))

@@ -160,4 +160,6 @@ def state_words(row: CaseRow) -> str:
 
 def hidden_words(row: CaseRow) -> str:
     """What stands where the model's word would."""
+    if row.mode == "arbitration":
+        return "not yours" if row.assigned_to else "to be assigned"
     return "read blind" if row.mode == "blind" else "read first"

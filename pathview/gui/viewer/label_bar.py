@@ -9,11 +9,12 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QColorDialog, QHBoxLayout, QInputDialog, QLabel, QMenu, QPushButton, QWidget
 
+from pathview.gui.actions import by_digit
+
 if TYPE_CHECKING:  # the window starts without the store's libraries
     from pathview.review.cases.labels import Label
 
 _CHIP = 12
-_KEYS = 9
 _FIRST_COLOR = "#f28e2b"
 _NO_LABEL = "No label"
 
@@ -71,8 +72,7 @@ class LabelBar(QWidget):
         """Write the menu anew."""
         self.menu.clear()
         for number, label in enumerate(self._labels, start=1):
-            key = f"&{number}  " if number <= _KEYS else "     "
-            action = self.menu.addAction(_chip(label.color), f"{key}{label.name.replace('&', '&&')}")
+            action = self.menu.addAction(_chip(label.color), by_digit(number, label.name, " " * 5))
             action.setData(label.name)
             action.triggered.connect(self._on_label)
         nothing = self.menu.addAction(f"&0  {_NO_LABEL}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -48,6 +48,7 @@ class LightBox(QWidget):
         """One empty tile."""
         super().__init__(parent)
         self.setObjectName("lightBox")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # else the light theme shines between the images
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)

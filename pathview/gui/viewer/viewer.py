@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from pathview.gui.actions import by_digit
 from pathview.gui.case_state import CaseState, ViewState
 from pathview.gui.dialogs.calibration import true_size_scale
 from pathview.gui.viewer.canvas import Canvas
@@ -218,7 +219,7 @@ class Viewer(QWidget):
             return
         current = self.canvas.tone.voi or data.scale.voi
         for number, choice in enumerate(voi_choices(data.scale)):
-            action = self._menu.addAction(choice.name)
+            action = self._menu.addAction(by_digit(number + 1, choice.name))
             action.setCheckable(True)
             action.setChecked(choice.voi == current)
             action.setData(number)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
-from pathview.errors import DamagedStoreError, StoreError
+from pathview.errors import DamagedStoreError, StoreError, StoreInUseError
 from pathview.review.sql.head import HeadFile
 from pathview.review.sql.place import whole_json
 from pathview.settings import login_name
@@ -43,7 +43,8 @@ class SqliteFile:
         """Take the lock, make the file where there is none, and connect.
 
         Raises:
-            StoreError: in use, or there is no file to read.
+            StoreInUseError: in use.
+            StoreError: there is no file to read.
             OSError: the folder or the file cannot be made.
         """
         if self.writable:
@@ -58,7 +59,7 @@ class SqliteFile:
         """Keep other writers out until :meth:`release`; nothing where this one keeps them out already.
 
         Raises:
-            StoreError: another has the store; it is named.
+            StoreInUseError: another has the store; it is named.
         """
         if self._lock is not None:
             return
@@ -66,7 +67,7 @@ class SqliteFile:
         try:
             lock.acquire()
         except Timeout as error:
-            raise StoreError(
+            raise StoreInUseError(
                 f"The case store {self.name} is in use by {self._holder()}; close it there first."
             ) from error
         self._lock = lock
