@@ -36,9 +36,12 @@ def no_message_box(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QMessageBox, "critical", refuse)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def no_collector() -> Iterator[None]:
-    """Garbage is collected in the window's thread, here between tests; see :mod:`pathview.gui.garbage`."""
+    """Garbage is collected in the window's thread, here between tests; see :mod:`pathview.gui.garbage`.
+
+    Of the window's tests alone: networks that later ones leave behind are gigabytes.
+    """
     gc.disable()
     yield
     gc.collect()

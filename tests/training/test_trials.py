@@ -316,7 +316,7 @@ def test_that_the_gain_is_told_with_its_interval_and_what_that_leaves_out(half: 
     found = trials(SOME_WAY, [Tried(0.5, 6, 6, half), Tried(1.0, 12, 12, GOOD)], None, [])
     assert found.curve.sentence.startswith(words)
     assert found.curve.sentence.endswith(
-        "Each point is one training: what chance does to a training is not in the interval."
+        "so of fewer patients also of fewer steps; what chance does to a training is not in the interval."
     )
 
 

@@ -218,12 +218,13 @@ class CurvesView(QWidget):
         self.roc.place_legend((1.0, 1.0))
         self.precision.place_legend((0.0, 1.0))
         self.words = wrapped("", "dim")
-        grid = QGridLayout()
-        for place, chart in enumerate((self.roc, self.precision, self.reliability, self.learning)):
-            grid.addWidget(chart, place // 2, place % 2)
+        self._charts = (self.roc, self.precision, self.reliability, self.learning)
+        self._grid = QGridLayout()
+        for place, chart in enumerate(self._charts):
+            self._grid.addWidget(chart, place // 2, place % 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(grid, 1)
+        layout.addLayout(self._grid, 1)
         layout.addWidget(self.words)
 
     def show_result(self, result: Result, tried: Trials | None, why_not: str) -> None:
@@ -233,8 +234,7 @@ class CurvesView(QWidget):
         self.precision.show_drawing(_precision(result.curves))
         self.reliability.show_drawing(reliability_drawing(result.reliability))
         self.learning.show_drawing(_learning(learning))
-        for chart in (self.roc, self.precision, self.reliability, self.learning):
-            chart.setVisible(bool(chart.drawing.lines))
+        self._lay_out()
         said = [] if result.curves else ["One of the two truths is missing, so there are no curves."]
         if result.reliability is None:
             said.append(
@@ -247,6 +247,16 @@ class CurvesView(QWidget):
         elif result.outlines:
             said.append(why_not)
         self.words.setText(" ".join(said))
+
+    def _lay_out(self) -> None:
+        """Two charts a row, of those that show something; the last of an odd number is as wide as two."""
+        shown = [chart for chart in self._charts if chart.drawing.lines]
+        for chart in self._charts:
+            self._grid.removeWidget(chart)
+            chart.setVisible(chart in shown)
+        for place, chart in enumerate(shown):
+            alone = place == len(shown) - 1 and not place % 2
+            self._grid.addWidget(chart, place // 2, place % 2, 1, 2 if alone else 1)
 
 
 def _roc(result: Result) -> Drawing:

@@ -32,6 +32,7 @@ _PAUSING = "Pausing after this step ..."
 _STOPPING = "Stopping after this step; then the best epoch is kept and measured ..."
 _FAILED = "It ended before its time."
 _KEEP_BEST, _NO_REST = "&Stop and keep the best epoch", "&Stop and leave the rest out"
+_LETTERED = {"folds": "&folds", "trials": "tr&ials"}
 _LEAVING_OUT = "Stopping; the model is there, and what is not trained yet beside it is left out ..."
 _NO_EPOCHS = "A quick training has no epochs to watch, and no curves."
 _FEATURES = "Features are computed once, then a linear classifier is fitted on them in seconds."
@@ -145,7 +146,7 @@ class TrainingPage(BasePage):
         self.tensorboard.setVisible(not mine and not seen.elsewhere)
         self.pause.setVisible(mine)
         self.rest.setVisible(done and bool(seen.lacking) and not seen.elsewhere)
-        self.rest.setText(f"Train the &{' and '.join(seen.lacking)}")
+        self.rest.setText(f"Train the {' and '.join(_LETTERED[part] for part in seen.lacking)}")
         self.keep_best.setVisible(mine and (bool(seen.epochs) or seen.fold is not None))
         self.keep_best.setText(_NO_REST if seen.fold is not None else _KEEP_BEST)
         self.pause.setText("&Go on" if seen.pausing else "Pa&use")

@@ -12,7 +12,10 @@ from pathview.training.measures.comparing import FIGURE_WORDS, Figure
 from pathview.training.measures.evaluate import Reached
 from pathview.training.runs.plan import Fields
 
-ONE_TRAINING = "Each point is one training: what chance does to a training is not in the interval."
+ONE_TRAINING = (
+    "Each point is one training of as many epochs, so of fewer patients also of fewer steps; what chance does to a "
+    "training is not in the interval."
+)
 
 
 class LearningPoint(Fields):
@@ -49,7 +52,8 @@ class LearningCurve(Fields):
         span = f"{self.name} {span}"
         once = f" {ONE_TRAINING}" if self.trained else ""
         if self.gain.low > 0:
-            return f"Twice as many training patients did help, {span}: more would probably help further.{once}"
+            more = "may" if self.trained else "would probably"
+            return f"Twice as many training patients did help, {span}: more {more} help further.{once}"
         return f"That twice as many training patients helped cannot be said: {span}.{once}"
 
 

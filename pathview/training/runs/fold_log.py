@@ -72,7 +72,7 @@ class FoldLog:
 
     def interrupted(self) -> None:
         """Somebody cancelled."""
-        words = f"Interrupted in {self.name.lower()}: the model is there, and the folds go on where they were."
+        words = f"Interrupted in {self.name.lower()}: the model is there, and what is beside it goes on where it was."
         with suppress(OutputError):
             self._log.tell("paused", words, numbers=self._numbers())
 

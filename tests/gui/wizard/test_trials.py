@@ -72,7 +72,7 @@ def test_that_trials_are_watched_and_what_lacks_can_be_had_later(qtbot, open_wiz
     assert page.state.text().startswith("Trial 1 of 3, on 25 % of the patients: ")
     page.keep_best.click()
     quiet(qtbot, wizard)
-    assert page.rest.text() == "Train the &trials"
+    assert page.rest.text() == "Train the tr&ials"
     assert "what is not trained yet beside it can be gone on with" in page.state.text()
     page.rest.click()
     quiet(qtbot, wizard)
