@@ -209,6 +209,16 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("column", ["mask", "masks"])
+def test_that_a_table_names_outlines_in_either_number(tmp_path: Path, column: str) -> None:
+    for name in ("a.png", "a-1.png", "a-2.png"):
+        write_image(tmp_path / name)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"file,patient,{column}\na.png,P1,a-1.png|a-2.png\n")
+    found = read_dataset(table, tiny_unet_recipe(), Settings())
+    assert [[mask.name for mask in one.masks] for one in found.samples] == [["a-1.png", "a-2.png"]]
+
+
 def test_that_cbis_gives_full_images_with_all_their_masks(tmp_path: Path) -> None:
     found = read_as(write_cbis(tmp_path, CASES), ("background", "lesion"), loss="dice")
     assert [(s.patient, s.label, len(s.masks)) for s in found.samples] == [

@@ -207,7 +207,9 @@ def test_that_a_model_that_is_worse_is_said_to_be() -> None:
     assert found.sentence.endswith("; it is worse.")
     few = peer("mean_std_rgb", scored(skill=0, patients=3, seed=1), scored(skill=3, patients=3))
     assert not few.worse
-    assert few.sentence.endswith("; its figure is lower, that it is better is not shown.")
+    assert few.sentence.endswith(
+        "; its figure is lower, that it is better is not shown (fewer than 5 patients never show it)."
+    )
     assert not peer("majority", good, chance).worse
 
 

@@ -149,7 +149,9 @@ def _from_csv(path: Path, classes: Sequence[str], lenient: bool) -> Dataset:
     rows, told = _rows(path)
     for name, row in rows.items():
         image = path.parent / name
-        masks = tuple(path.parent / mask for mask in row.get("mask", "").split(MASK_SEPARATOR) if mask)
+        masks = tuple(
+            path.parent / mask for mask in (row.get("mask") or row.get("masks", "")).split(MASK_SEPARATOR) if mask
+        )
         missing = [file.name for file in (image, *masks) if not file.exists()]
         if missing and not lenient:
             raise DataError(f"{path.name} names {missing[0]}, which does not exist beside it.")

@@ -27,6 +27,7 @@ from pathview.training.learning.features import FEATURES_AT_ONCE, image_key
 from pathview.training.learning.linear import feature_cache
 from pathview.training.learning.running import RunOptions
 from pathview.training.learning.start import start_of
+from pathview.training.learning.trials import require_trials_possible
 from pathview.training.measures.trials import SHARES
 from pathview.training.runs.levels import planned_recipe
 from pathview.training.runs.run_folder import RunFolder
@@ -123,6 +124,7 @@ def forecast(
     seconds += _of_folds(folds, again, reading, forward.times(1 / recipe.training.batch), parts)
     tries = run.plan().recipe.trials and not recipe.classifies
     if tries:
+        require_trials_possible(parts)
         seconds += _of_trials(recipe, fitting, reading, parts)
     sentence = _sentence(seconds, device, recipe, 0, count, folds, tries)
     return Forecast(seconds, device, recipe.training.epochs, step.likely, count, 0, sentence, folds, tries)

@@ -74,8 +74,11 @@ class Peer(Fields):
             return "it is better"
         if self.worse:
             return "it is worse"
-        lower = self.difference is not None and self.difference.difference < 0
-        return f"{'its figure is lower, ' if lower else ''}that it is better is not shown"
+        found = self.difference
+        lower = "its figure is lower, " if found is not None and found.difference < 0 else ""
+        few = found is not None and found.patients < LEAST_PATIENTS
+        why = f" (fewer than {LEAST_PATIENTS} patients never show it)" if few else ""
+        return f"{lower}that it is better is not shown{why}"
 
     @property
     def sentence(self) -> str:
