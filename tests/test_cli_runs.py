@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from pathview import cli
 from pathview.training.runs.locked_split import lock_split
 from pathview.training.runs.locked_uses import uses_of_test
+from pathview.training.runs.plan import SplitPlan
 from pathview.training.runs.run_folder import RunFolder
-from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_random_model
+from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
-from tests.training.test_result import write_outlined_run
+from tests.training.trainings import write_untrained_outlines
 
 
 @pytest.fixture
@@ -115,13 +115,8 @@ def test_that_folds_are_trained_after_the_model_and_shown_beside_the_result_or_a
 def test_that_trials_are_wanted_after_the_model_and_shown_beside_the_folds_that_are_not_there(
     tmp_path: Path, capsys
 ) -> None:
-    model = write_random_model(tmp_path / "models", tiny_unet_recipe())
-    run = write_outlined_run(tmp_path, model)
-    shutil.rmtree(run.model)
-    told = {"color": (100.0,) * 6}
-    run.write_rows(one.model_copy(update={**told, "outlined": 0.1 * (one.label == "malignant")}) for one in run.rows())
-    lock_split(run)
-    chosen = ("--recipe", model, "--level", "exact", "--epochs", 1, "--set", "batch=4")
+    run = write_untrained_outlines(tmp_path, {}, SplitPlan(train=0.25, validation=0.375), trials=False)
+    chosen = ("--recipe", run.plan().recipe.name, "--level", "exact", "--epochs", 1, "--set", "batch=4")
     code, found, _ = call(capsys, "train", "--run", run.path, *chosen)
     assert (code, "trials" in found[0]) == (0, False)
     code, found, err = call(capsys, "train", "--run", run.path, "--trials", "--resume")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from pathview.models.training_state import epochs_kept
 from pathview.settings import Settings
 from pathview.training.learning import beside
 from pathview.training.learning.forecast import forecast
-from pathview.training.learning.running import Ran, RunOptions, run_training
+from pathview.training.learning.running import RunOptions
 from pathview.training.measures.folds import (
     CrossValidation,
     FoldScores,
@@ -30,16 +28,15 @@ from pathview.training.measures.folds import (
     model_way,
 )
 from pathview.training.measures.predictions import Scored, ScoredClasses
-from pathview.training.runs import steering
 from pathview.training.runs.chosen import chosen
 from pathview.training.runs.locked_split import fold_split, lock_split, split_of
-from pathview.training.runs.plan import Plan, RecipePlan, SplitPlan, TrainingEvent
+from pathview.training.runs.plan import RecipePlan, SplitPlan
 from pathview.training.runs.run_folder import FOLDS, SPLIT, RunFolder
 from pathview.training.runs.run_log import present
 from pathview.training.runs.steering import ask, go_on
-from tests.makers import tiny_cnn_recipe, tiny_unet_recipe, write_random_model
+from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import PLAIN, collected, fold_scores, plan_of, row, save_table, write_table
-from tests.training.test_result import write_outlined_run
+from tests.training.trainings import cancel, copy_of, kinds, on_sentence, train, write_untrained_outlines
 
 FOLDS_ASKED, EPOCHS = 3, 2
 BESIDE = {"majority": "the commonest class", "mean_std_rgb": "colour alone"}
@@ -93,51 +90,19 @@ def gradient_begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(gradient_begun: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run by gradient that ran through."""
-    run = copy_of(gradient_begun, tmp_path_factory.mktemp("whole"))
+    run = copy_of(gradient_begun, tmp_path_factory.mktemp("whole") / "run")
     train(run)
     return run
 
 
 @pytest.fixture
 def quick(quick_begun: Path, tmp_path: Path) -> RunFolder:
-    return copy_of(quick_begun, tmp_path)
+    return copy_of(quick_begun, tmp_path / "run")
 
 
 @pytest.fixture
 def gradient(gradient_begun: Path, tmp_path: Path) -> RunFolder:
-    return copy_of(gradient_begun, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "_LOOK_EVERY_S", 0.0)
-
-
-def copy_of(begun: Path, to: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(begun, to / "run")))
-
-
-def train(run: RunFolder, progress: Callable[[Progress], None] = no_progress, options: RunOptions | None = None) -> Ran:
-    return run_training(run, options or RunOptions(), Settings(), progress, never())
-
-
-def kinds(run: RunFolder) -> list[str]:
-    return [event.kind for event in present(run.events())]
-
-
-def on_sentence(beginning: str, act: Callable[[], None]) -> Callable[[Progress], None]:
-    """A sink that acts once, on the event whose sentence begins so."""
-    left = [act]
-
-    def sink(step: Progress) -> None:
-        if isinstance(step.early, TrainingEvent) and step.early.sentence.startswith(beginning) and left:
-            left.pop()()
-
-    return sink
-
-
-def cancel() -> None:
-    raise Cancelled
+    return copy_of(gradient_begun, tmp_path / "run")
 
 
 def said_by(run: RunFolder) -> bytes:
@@ -307,7 +272,7 @@ def test_that_stopping_the_model_leaves_the_folds_out_too(gradient: RunFolder) -
 
 
 def test_that_folds_of_another_way_are_stale(whole: RunFolder, tmp_path: Path) -> None:
-    run = copy_of(whole.path, tmp_path)
+    run = copy_of(whole.path, tmp_path / "run")
     found = run.read(FOLDS, CrossValidation)
     for change in ({"seed": 5}, {"split_sha256": "0" * 64}, {"folds_sha256": "0" * 64}, {"recipe_sha256": "0" * 64}):
         run.write(FOLDS, found.model_copy(update={"way": found.way.model_copy(update=change)}))
@@ -321,7 +286,7 @@ def test_that_folds_of_another_way_are_stale(whole: RunFolder, tmp_path: Path) -
 
 
 def test_that_training_anew_forgets_the_folds_before(whole: RunFolder, tmp_path: Path) -> None:
-    run = copy_of(whole.path, tmp_path)
+    run = copy_of(whole.path, tmp_path / "run")
     with pytest.raises(Cancelled):
         train(run, on_sentence("epoch 1 of 2", cancel), RunOptions(anew=True))
     assert not run.has(FOLDS)
@@ -441,16 +406,8 @@ def test_that_what_was_said_is_kept_to_the_bit() -> None:
 
 
 def test_that_outlines_are_cross_validated_by_dice(tmp_path: Path) -> None:
-    recipe = tiny_unet_recipe(input={"height": 64, "width": 64, "channels": 1, "crop": "none", "fit": "stretch"})
-    model = write_random_model(tmp_path / "models", recipe)
-    run = write_outlined_run(tmp_path, model)
-    shutil.rmtree(run.model)
-    told = {"color": (100.0,) * 6}
-    run.write_rows(one.model_copy(update={**told, "outlined": 0.1 * (one.label == "malignant")}) for one in run.rows())
-    planned = RecipePlan(name=str(model), level="exact", changes={"training.epochs": 1, "training.epoch_pictures": 1})
-    plan: Plan = run.plan()
-    run.write_plan(plan.model_copy(update={"recipe": planned, "split": plan.split.model_copy(update={"folds": 2})}))
-    lock_split(run)
+    changes = {"training.epochs": 1, "training.epoch_pictures": 1}
+    run = write_untrained_outlines(tmp_path, changes, SplitPlan(train=0.25, validation=0.375, folds=2), trials=False)
     found = train(run).folds
     assert found is not None
     assert {"dice", "iou"} <= set(found.metrics)

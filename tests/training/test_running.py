@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from pathview.settings import Settings
 from pathview.training.learning.batches import TrainingBatches
 from pathview.training.learning.forecast import forecast
 from pathview.training.learning.running import Ran, RunOptions, run_training
-from pathview.training.runs import steering
 from pathview.training.runs.locked_split import lock_split
 from pathview.training.runs.plan import RecipePlan, TrainingEvent
 from pathview.training.runs.run_folder import EVENTS, HISTORY, RunFolder
@@ -32,6 +30,7 @@ from pathview.training.runs.run_log import present
 from pathview.training.runs.steering import ask, go_on, is_training
 from tests.makers import tiny_cnn_recipe, write_random_model
 from tests.training.runs import collected, plan_of, save_table, write_table
+from tests.training.trainings import cancel, copy_of, kinds
 
 EPOCHS = 4
 KILLED = """
@@ -78,20 +77,10 @@ def run(begun: Path, tmp_path: Path) -> RunFolder:
     return copy_of(begun, tmp_path / "run")
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "_LOOK_EVERY_S", 0.0)
-
-
 @pytest.fixture(scope="module")
 def whole(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """SHA-256 of the weights of a training that ran through."""
     return train(copy_of(begun, tmp_path_factory.mktemp("whole") / "run")).manifest.sha256
-
-
-def copy_of(begun: Path, to: Path) -> RunFolder:
-    shutil.copytree(begun, to)
-    return RunFolder(to)
 
 
 def train(run: RunFolder, progress: Callable[[Progress], None] = no_progress, **options: bool) -> Ran:
@@ -107,10 +96,6 @@ def on_event(kind: str, epoch: int | None, act: Callable[[TrainingEvent], None])
             act(event)
 
     return sink
-
-
-def kinds(run: RunFolder) -> list[str]:
-    return [event.kind for event in present(run.events())]
 
 
 def test_that_a_run_leaves_a_model_events_and_a_history_and_the_test_patients_alone(run: RunFolder) -> None:
@@ -166,10 +151,6 @@ def test_that_an_epoch_that_was_kept_but_not_told_is_told_when_it_goes_on(run: R
     train(run, resume=True)
     epochs = [event.epoch for event in present(run.events()) if event.kind == "epoch"]
     assert epochs == [1, 2, 3, 4]
-
-
-def cancel() -> None:
-    raise Cancelled
 
 
 def test_that_a_pause_loses_nothing(run: RunFolder, whole: str) -> None:

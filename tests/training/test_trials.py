@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -12,29 +11,28 @@ import numpy as np
 import pytest
 
 from pathview.errors import DataError
-from pathview.jobs import Cancelled, Progress, never, no_progress
+from pathview.jobs import Cancelled, never, no_progress
 from pathview.models.weights import read_manifest
 from pathview.settings import Settings
+from pathview.training.data.dealing import givers
 from pathview.training.data.kept_samples import PixelFile, keep_samples
 from pathview.training.judging.challenge import trained_on_dealt
 from pathview.training.learning import beside
-from pathview.training.learning.fitting import LearnRequest, givers
+from pathview.training.learning.fitting import LearnRequest
 from pathview.training.learning.forecast import forecast
-from pathview.training.learning.running import Ran, RunOptions, run_training
+from pathview.training.learning.running import Ran, RunOptions
 from pathview.training.learning.trials import wanted_trials
 from pathview.training.measures.folds import Way
 from pathview.training.measures.growth import first_share, patient_order
 from pathview.training.measures.predictions import Scored
 from pathview.training.measures.trials import Tried, lacking, trials, trials_of
-from pathview.training.runs import steering
 from pathview.training.runs.locked_split import lock_split
-from pathview.training.runs.plan import RecipePlan, SplitPlan, TrainingEvent
+from pathview.training.runs.plan import SplitPlan, TrainingEvent
 from pathview.training.runs.run_folder import EVENTS, TRIALS, RunFolder
-from pathview.training.runs.run_log import present
 from pathview.training.runs.run_parts import locked_parts
 from pathview.training.runs.steering import ask
-from tests.makers import tiny_unet_recipe, write_random_model
-from tests.training.test_result import write_outlined_run
+from tests.makers import tiny_unet_recipe
+from tests.training.trainings import cancel, copy_of, kinds, on_sentence, train, write_untrained_outlines
 
 SOME_WAY = Way(split_sha256="", folds_sha256="", recipe_sha256="", seed=0, initial="")
 EPOCHS = 2
@@ -44,24 +42,14 @@ RESUME = RunOptions(resume=True)
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of sixteen patients, eight of whom train, before its training."""
-    folder = tmp_path_factory.mktemp("trials")
-    recipe = tiny_unet_recipe(input={"height": 64, "width": 64, "channels": 1, "crop": "none", "fit": "stretch"})
-    model = write_random_model(tmp_path_factory.mktemp("models"), recipe)
-    run = write_outlined_run(folder, model)
-    shutil.rmtree(run.model)
-    told = {"color": (100.0,) * 6}
-    run.write_rows(one.model_copy(update={**told, "outlined": 0.1 * (one.label == "malignant")}) for one in run.rows())
     changes = {"training.epochs": EPOCHS, "training.batch": 2}
-    planned = RecipePlan(name=str(model), level="exact", changes=changes, trials=True)
-    plan = run.plan().model_copy(update={"recipe": planned, "split": SplitPlan(train=0.5, validation=0.25)})
-    run.write_plan(plan)
-    lock_split(run)
-    return run.path
+    split = SplitPlan(train=0.5, validation=0.25)
+    return write_untrained_outlines(tmp_path_factory.mktemp("trials"), changes, split, trials=True).path
 
 
 @pytest.fixture
 def run(begun: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(begun, tmp_path / "run")))
+    return copy_of(begun, tmp_path / "run")
 
 
 @dataclass
@@ -77,8 +65,7 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    run, learnt, judged = RunFolder(tmp_path_factory.mktemp("whole") / "run"), [], []
-    shutil.copytree(begun, run.path)
+    run, learnt, judged = copy_of(begun, tmp_path_factory.mktemp("whole") / "run"), [], []
     learn, evaluate = beside.learn, beside.evaluate_samples
 
     def learning(request, parts, *rest):
@@ -99,7 +86,7 @@ def whole(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 @pytest.fixture
 def trained(whole: Whole, tmp_path: Path) -> RunFolder:
     """A copy of that run without what its trials came to; what each said is still there."""
-    run = RunFolder(Path(shutil.copytree(whole.run.path, tmp_path / "trained")))
+    run = copy_of(whole.run.path, tmp_path / "trained")
     run.remove(TRIALS)
     return run
 
@@ -108,33 +95,6 @@ def forget(run: RunFolder, *numbers: int) -> None:
     """Let trials be trained again."""
     for number in numbers:
         shutil.rmtree(run.trials / str(number))
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "_LOOK_EVERY_S", 0.0)
-
-
-def train(run: RunFolder, progress: Callable[[Progress], None] = no_progress, options: RunOptions | None = None) -> Ran:
-    return run_training(run, options or RunOptions(), Settings(), progress, never())
-
-
-def kinds(run: RunFolder) -> list[str]:
-    return [event.kind for event in present(run.events())]
-
-
-def on_sentence(beginning: str, act: Callable[[], None]) -> Callable[[Progress], None]:
-    left = [act]
-
-    def sink(step: Progress) -> None:
-        if isinstance(step.early, TrainingEvent) and step.early.sentence.startswith(beginning) and left:
-            left.pop()()
-
-    return sink
-
-
-def cancel() -> None:
-    raise Cancelled
 
 
 def scored(patients: list[str], dices: list[float]) -> Scored:
@@ -271,14 +231,14 @@ def test_that_trials_are_in_the_foretold_time(run: RunFolder) -> None:
 
 def test_that_everybody_gets_the_truth_of_one_other_patient() -> None:
     patients = np.array(["a", "a", "b", "c", "c", "c"])
-    given = [[str(patients[i]) for i in givers(patients, seed)] for seed in range(8)]
+    given = [[str(patients[i]) for i in givers(patients, np.random.default_rng(seed))] for seed in range(8)]
     for names in given:
         assert all(own != other for own, other in zip(patients, names, strict=True))
         assert names[0] == names[1]
         assert len({names[0], names[2], names[3]}) == 3
     assert len({tuple(names) for names in given}) > 1
     with pytest.raises(DataError, match="two training patients or more"):
-        givers(np.array(["a", "a"]), 0)
+        givers(np.array(["a", "a"]), np.random.default_rng(0))
 
 
 def test_that_a_dealt_outline_lies_on_the_grid_of_its_new_image(run: RunFolder, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pathview.images.breast import breast_mask
+from pathview.training.data.dealing import givers
 from pathview.training.measures.scoring import Outlined, patients_of, predicted_mask
 
 SHUFFLES = 19
@@ -56,9 +57,7 @@ def deal_outlines(found: Sequence[Outlined], threshold: float, seed: int, shuffl
     rng = np.random.default_rng([seed, 3])
     shuffled = []
     for _ in range(shuffles):
-        order = rng.permutation(patients)
-        given = dict(zip(order, np.roll(order, 1), strict=True))  # so nobody gets her own
-        others = [int(rng.choice(np.flatnonzero(names == given[name]))) for name in names]
+        others = givers(names, rng)
         dices = [
             max(_dice(mask, truths[other]), _dice(mask, truths[other][:, ::-1]))
             for mask, other in zip(outlines, others, strict=True)

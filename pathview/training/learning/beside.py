@@ -19,7 +19,8 @@ from pathview.training.data.parts import Parts
 from pathview.training.data.split import PatientSplit
 from pathview.training.learning.fitting import REFIT, STATE, Hooks, LearnRequest, Learnt, learn, network_of
 from pathview.training.measures.assess import Assessment, evaluate_samples
-from pathview.training.measures.folds import FoldScores, Said, Way
+from pathview.training.measures.comparing import FIGURE_WORDS, Figure
+from pathview.training.measures.folds import FoldScores, Said, Way, way_of
 from pathview.training.runs.fold_log import FoldLog
 from pathview.training.runs.run_folder import RunFolder
 from pathview.training.runs.run_log import RunLog
@@ -99,26 +100,33 @@ def train_beside(
     return found
 
 
-def claim(folder: Path, way: Way) -> bool:
-    """Make the folder of such trainings one of this way; what was trained in another is forgotten, and False.
+def claim(run: RunFolder, folder: Path, result: str, learning: LearnRequest) -> Way:
+    """The way in which a run's model was trained; the folder holds only what was trained beside it in this way.
+
+    Args:
+        run: that they belong to.
+        folder: of such trainings; what was trained there in another way is forgotten.
+        result: name of the file of what they came to.
+        learning: as the model was trained.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    way = way_of(run.split(), learning.recipe, learning.seed, learning.start.words)
     kept = RunFolder(folder)
-    same = kept.has(_WAY) and kept.read(_WAY, Way) == way
-    if not same:
-        forget(folder)
+    if not (kept.has(_WAY) and kept.read(_WAY, Way) == way):
+        forget(run, folder, result)
         kept.write(_WAY, way)
-    return same
+    return way
 
 
-def forget(folder: Path) -> None:
-    """Take away all that such trainings left.
+def forget(run: RunFolder, folder: Path, result: str) -> None:
+    """Take away all that such trainings left, and what they came to.
 
     Raises:
         OutputError: it cannot be removed.
     """
+    run.remove(result)
     try:
         if folder.exists():
             shutil.rmtree(folder)
@@ -188,6 +196,7 @@ def _about(one: Beside, learnt: Learnt) -> list[str]:
 
 def _words(judged: Assessment) -> str:
     metrics = judged.scored.metrics()
-    name = next((name for name in ("dice", "auc") if name in metrics), "")
-    figure = f"{'AUC' if name == 'auc' else 'Dice'} {metrics[name]:.3f}" if name else "no figure (one class)"
+    order: tuple[Figure, ...] = ("dice", "auc")
+    told = [f"{FIGURE_WORDS[name]} {metrics[name]:.3f}" for name in order if name in metrics]
+    figure = told[0] if told else "no figure (one class)"
     return f"{figure} on {len(judged.samples):,} images that it did not learn from."

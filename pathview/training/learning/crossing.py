@@ -14,9 +14,9 @@ from pathview.models.recipe import Recipe
 from pathview.settings import Settings
 from pathview.training.data.parts import parts_of
 from pathview.training.data.samples import Dataset, Sample
-from pathview.training.learning.beside import Beside, claim, forget, train_beside, without_pictures
+from pathview.training.learning.beside import Beside, claim, train_beside, without_pictures
 from pathview.training.learning.fitting import LearnRequest
-from pathview.training.measures.folds import CrossValidation, FoldScores, Way, cross_validation, way_of
+from pathview.training.measures.folds import CrossValidation, FoldScores, Way, cross_validation
 from pathview.training.runs.chosen import chosen
 from pathview.training.runs.locked_split import fold_split
 from pathview.training.runs.run_folder import FOLDS, RunFolder
@@ -50,9 +50,7 @@ def cross_validate(
         DataError: not one fold can be trained.
         OutOfMemory, DiskFull, OutputError, Cancelled: see :func:`pathview.training.learning.beside.train_beside`.
     """
-    way = way_of(run.split(), learning.recipe, learning.seed, learning.start.words)
-    if not claim(run.folds, way):
-        run.remove(FOLDS)
+    way = claim(run, run.folds, FOLDS, learning)
     found = train_beside(run, _folds(run, learning, samples), settings, log, cancel)
     if found is None:
         return None
@@ -67,16 +65,6 @@ def _pooled(way: Way, found: Sequence[FoldScores], recipe: Recipe) -> CrossValid
         raise DataError(f"The model is there, but not one of its folds can be trained: {found[0].problem}")
     classes = recipe.classes if recipe.classifies else ("negative", "positive")
     return cross_validation(way, found, classes, not recipe.classifies)
-
-
-def forget_folds(run: RunFolder) -> None:
-    """Take away all that a cross-validation left.
-
-    Raises:
-        OutputError: it cannot be removed.
-    """
-    run.remove(FOLDS)
-    forget(run.folds)
 
 
 def _folds(run: RunFolder, learning: LearnRequest, samples: Sequence[Sample]) -> list[Beside]:

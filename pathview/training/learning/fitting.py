@@ -21,6 +21,7 @@ from pathview.models.recipe import Recipe
 from pathview.models.training_state import epochs_kept
 from pathview.models.weights import SEEN_DIGITS, Manifest, Seen, Tensors, write_model
 from pathview.settings import Settings
+from pathview.training.data.dealing import givers
 from pathview.training.data.kept_samples import KeptSamples, PixelFile, in_parts, keep_samples
 from pathview.training.data.loading import Loaded
 from pathview.training.data.parts import Parts
@@ -70,8 +71,8 @@ class LearnRequest:
     start: Start = field(default_factory=Start)
     hooks: Hooks = Hooks()
     dealt: bool = False
-    """Outlines are dealt out anew among the training patients, see :func:`givers`: there is nothing to learn then but
-    a usual place."""
+    """Outlines are dealt out anew among the training patients, see :mod:`pathview.training.data.dealing`: there is
+    nothing to learn then but a usual place."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def learn(
         if not by_gradient:
             return _by_features(request, parts, settings, progress, cancel)
         if request.dealt:
-            loaded = loaded.dealt(givers(scoring.patients_of(loaded.samples), request.seed))
+            rng = np.random.default_rng([request.seed, 4])
+            loaded = loaded.dealt(givers(scoring.patients_of(loaded.samples), rng))
         step = part_of(progress, 0, 1, "validation")
         watched, more = keep_samples(parts.validation, request.recipe, settings, file, step, cancel)
         learnt = _by_gradient(request, loaded, watched, parts.validation, settings, progress, cancel)
@@ -131,24 +133,6 @@ def _by_features(
     recipe, start = request.recipe, request.start.file
     found = fit_linear(recipe, start, parts.train, parts.validation, request.seed, settings, progress, cancel)
     return Learnt(recipe, found.tensors, 0, problems=found.problems, images=found.images)
-
-
-def givers(patients: npt.NDArray[np.str_], seed: int) -> list[int]:
-    """For each image, the image of another patient whose truth it gets: each patient gives to one other, at random.
-
-    Args:
-        patients: of each image, [n].
-        seed: of the dealing.
-
-    Raises:
-        DataError: there is one patient only.
-    """
-    rng = np.random.default_rng([seed, 4])
-    order = rng.permutation(np.unique(patients))
-    if len(order) < 2:
-        raise DataError("Outlines can be dealt out anew among two training patients or more.")
-    given = dict(zip(order, np.roll(order, 1), strict=True))
-    return [int(rng.choice(np.flatnonzero(patients == given[name]))) for name in patients]
 
 
 def write_learnt(folder: Path, learnt: Learnt, parts: Parts, request: LearnRequest, data: str) -> Manifest:

@@ -14,16 +14,17 @@ from pathview.models.training_state import DiskFull, epochs_kept
 from pathview.models.weights import MANIFEST, Manifest, read_manifest
 from pathview.settings import Settings
 from pathview.training.data.parts import Parts
-from pathview.training.learning.crossing import cross_validate, forget_folds
+from pathview.training.learning.beside import forget
+from pathview.training.learning.crossing import cross_validate
 from pathview.training.learning.fitting import Hooks, LearnRequest, Learnt, learn, write_learnt
 from pathview.training.learning.start import start_of
-from pathview.training.learning.trials import forget_trials, require_trials_possible, try_out
+from pathview.training.learning.trials import require_trials_possible, try_out
 from pathview.training.measures.folds import CrossValidation, folds_of, model_way, way_of
 from pathview.training.measures.trials import Trials, lacking, trials_of
 from pathview.training.preparing.health import check_health, require_healthy
 from pathview.training.runs.levels import Planned, planned_recipe
 from pathview.training.runs.plan import EventKind, Number
-from pathview.training.runs.run_folder import HEALTH, HISTORY, RunFolder, is_disk_full
+from pathview.training.runs.run_folder import FOLDS, HEALTH, HISTORY, TRIALS, RunFolder, is_disk_full
 from pathview.training.runs.run_log import RunLog, present
 from pathview.training.runs.run_parts import locked_parts
 from pathview.training.runs.steering import Steering, alone, go_on
@@ -190,8 +191,8 @@ def _forget(run: RunFolder) -> None:
     except OSError as error:
         raise OutputError(f"What {run.name} learnt cannot be removed: {error.strerror}.") from error
     run.remove(HISTORY)
-    forget_folds(run)
-    forget_trials(run)
+    forget(run, run.folds, FOLDS)
+    forget(run, run.trials, TRIALS)
 
 
 def _ready(

@@ -12,10 +12,10 @@ from pathview.settings import Settings
 from pathview.training.data.parts import Parts
 from pathview.training.data.samples import Sample
 from pathview.training.data.split import PatientSplit, strata_of
-from pathview.training.learning.beside import Beside, claim, forget, train_beside, without_pictures
+from pathview.training.learning.beside import Beside, claim, train_beside, without_pictures
 from pathview.training.learning.fitting import LearnRequest
 from pathview.training.measures.assess import evaluate_samples
-from pathview.training.measures.folds import FoldScores, scored_of, way_of
+from pathview.training.measures.folds import FoldScores, scored_of
 from pathview.training.measures.growth import first_share, patient_order
 from pathview.training.measures.predictions import Scored
 from pathview.training.measures.trials import SHARES, Trials, Tried, trials
@@ -66,9 +66,7 @@ def try_out(
         DataError: no validation image can be judged.
         OutOfMemory, DiskFull, OutputError, Cancelled: see :func:`pathview.training.learning.beside.train_beside`.
     """
-    way = way_of(run.split(), learning.recipe, learning.seed, learning.start.words)
-    if not claim(run.trials, way):
-        run.remove(TRIALS)
+    way = claim(run, run.trials, TRIALS, learning)
     wanted = wanted_trials(run, learning, parts)
     said = train_beside(run, [trial.training for trial in wanted], settings, log, cancel)
     if said is None:
@@ -85,16 +83,6 @@ def try_out(
     run.write(TRIALS, result)
     log.tell("trials_done", result.sentence)
     return result
-
-
-def forget_trials(run: RunFolder) -> None:
-    """Take away all that trials left.
-
-    Raises:
-        OutputError: it cannot be removed.
-    """
-    run.remove(TRIALS)
-    forget(run.trials)
 
 
 def require_trials_possible(parts: Parts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,35 +9,24 @@ import pytest
 from pathview.jobs import never, no_progress
 from pathview.settings import Settings
 from pathview.training.judging.result import make_result
-from pathview.training.learning.running import RunOptions, run_training
 from pathview.training.measures.trials import trials_of
-from pathview.training.runs.locked_split import lock_split
-from pathview.training.runs.plan import RecipePlan, SplitPlan
+from pathview.training.runs.plan import SplitPlan
 from pathview.training.runs.run_folder import RunFolder
 from tests.gui.wizard.conftest import quiet
-from tests.makers import tiny_unet_recipe, write_random_model
-from tests.training.test_result import write_outlined_run
+from tests.training.trainings import copy_of, train, write_untrained_outlines
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of outlines before its training; it asks for no trials."""
-    recipe = tiny_unet_recipe(input={"height": 64, "width": 64, "channels": 1, "crop": "none", "fit": "stretch"})
-    model = write_random_model(tmp_path_factory.mktemp("models"), recipe)
-    run = write_outlined_run(tmp_path_factory.mktemp("begun"), model)
-    shutil.rmtree(run.model)
-    told = {"color": (100.0,) * 6, "kind": "mammogram"}
-    run.write_rows(one.model_copy(update={**told, "outlined": 0.1 * (one.label == "malignant")}) for one in run.rows())
-    planned = RecipePlan(name=str(model), level="exact", changes={"training.epochs": 1, "training.batch": 4})
-    plan = run.plan().model_copy(update={"recipe": planned, "split": SplitPlan(train=0.5, validation=0.25)})
-    run.write_plan(plan)
-    lock_split(run)
-    return run.path
+    changes = {"training.epochs": 1, "training.batch": 4}
+    split = SplitPlan(train=0.5, validation=0.25)
+    return write_untrained_outlines(tmp_path_factory.mktemp("begun"), changes, split, trials=False).path
 
 
 @pytest.fixture
 def run(begun: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(begun, tmp_path / "run")))
+    return copy_of(begun, tmp_path / "run")
 
 
 @pytest.fixture
@@ -86,7 +74,7 @@ def test_that_trials_are_watched_and_what_lacks_can_be_had_later(qtbot, open_wiz
 def test_that_the_learning_curve_is_drawn_and_told_before_the_test_patients_are_looked_at(
     open_wizard, trying: RunFolder
 ) -> None:
-    run_training(trying, RunOptions(), Settings(), no_progress, never())
+    train(trying)
     found, _ = trials_of(trying)
     assert found is not None
     page = open_wizard(trying, "result").page_now
@@ -105,7 +93,7 @@ def test_that_the_learning_curve_is_drawn_and_told_before_the_test_patients_are_
 
 
 def test_that_a_result_without_trials_says_how_there_would_be_a_learning_curve(open_wizard, run: RunFolder) -> None:
-    run_training(run, RunOptions(), Settings(), no_progress, never())
+    train(run)
     make_result(run, "ada", Settings(), no_progress, never())
     page = open_wizard(run, "result").page_now
     assert "There is no learning curve: the training was asked for no trials" in page.curves.words.text()
