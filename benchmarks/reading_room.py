@@ -32,7 +32,7 @@ from pathview.settings import Settings
 SCREEN = QSize(1920, 1080)
 """Of the light box alone: the four views fill a whole monitor."""
 DRAG_MS, FIRST_VIEW, NEXT_S, MEMORY, FILM = 33.0, 1.2, 0.2, 2.5, 12.0
-TURNS = 7
+TURNS = 15
 _PATIENCE_S = 120.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow
@@ -315,7 +316,12 @@ def doubled_keys(specs: Sequence[ActionSpec] = ACTIONS) -> list[str]:
 
 def portable(key: str) -> str:
     """A key in Qt's own writing; nothing if it is none."""
-    return QKeySequence(str(key)).toString(QKeySequence.SequenceFormat.PortableText)
+    return _portable(str(key))
+
+
+@cache
+def _portable(key: str) -> str:
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText)
 
 
 def plain_text(spec: ActionSpec) -> str:

@@ -219,16 +219,13 @@ class Desk(QObject):
         if self._opening is not None:
             self._opening.cancel()
         wanted = self.room.wanted_protocol
+        self.room.loader.read_found(lambda: first_pictures(self._handle.get(), case_id, wanted))
 
-        def work(progress: ProgressSink, _: CancelToken) -> Opened:
+        def work(*_: Any) -> Opened:
             session = self._handle.get()
-            progress(Progress(0, 2, "opening", first_pictures(session, case_id, wanted)))
             return look(session, case_id, session.protocol.open(case_id))
 
-        def ahead(step: Progress) -> None:
-            self.room.loader.prefetch(step.early)
-
-        self._opening = self._submit(self._store, work, self._on_case, ahead)
+        self._opening = self._submit(self._store, work, self._on_case)
 
     @Slot()
     def _show_others(self) -> None:

@@ -48,6 +48,13 @@ class _Coming:
     coarse: PictureData | None = None
 
 
+class _Found(NamedTuple):
+    """Images that are wanted next, and those of them that the job which found them reads: the first, or none."""
+
+    images: tuple[ImageRow, ...]
+    read: tuple[ImageRow, ...]
+
+
 class ImageLoader(QObject):
     """Loads for the images of one case; :meth:`drop` forgets whatever is under way."""
 
@@ -89,6 +96,8 @@ class ImageLoader(QObject):
         self._cache = cache
         self._jobs: list[Job] = []
         self._coming: dict[Key, _Coming] = {}
+        self._finding: Job | None = None
+        """Which images are wanted next is being found."""
         self._slabs: dict[int, Job] = {}
 
     def ignore(self) -> None:
@@ -96,6 +105,9 @@ class ImageLoader(QObject):
         for job in self._jobs:
             job.cancel()
         self._jobs.clear()
+        if self._finding is not None:
+            self._finding.cancel()
+            self._finding = None
         for coming in self._coming.values():
             coming.wanted = False
 
@@ -119,9 +131,53 @@ class ImageLoader(QObject):
             if "size" in image.info:
                 self._read(image)
 
+    def read_found(self, find: Callable[[], Iterable[ImageRow]]) -> None:
+        """Read images that will be wanted next, found by the thread that reads them: it waits for no other one.
+
+        What goes wrong is told when they are wanted.
+        """
+        read: list[ImageRow] = []
+
+        def work(progress: ProgressSink, cancel: CancelToken) -> PictureData | None:
+            images = tuple(image for image in find() if "size" in image.info)
+            first = tuple(image for image in images[:1] if not self._is_known(image))
+            progress(Progress(0, 2, "opening", _Found(images, first)))
+            return self._run(first[0], load_unchanged, (), progress, cancel) if first else None
+
+        def heard(step: Progress) -> None:
+            if isinstance(step.early, _Found):
+                read.extend(step.early.read)
+                self._expect(job, step.early)
+            elif read:
+                self._show_coarse(read[0], step)
+
+        def done(picture: PictureData) -> None:
+            if read:
+                self._keep(read[0], picture)
+
+        def failed(error: Exception) -> None:
+            if read:
+                self._fail(read[0], error)
+
+        job = self._finding = self._reading.submit(work, done, failed, heard)
+
+    def _expect(self, job: Job, found: _Found) -> None:
+        """A job has found images and reads the first of them."""
+        self._finding = None
+        for image in found.read:
+            before = self._coming.get(key_of(image))
+            if before is not None:
+                before.job.cancel()
+            self._coming[key_of(image)] = _Coming(job, wanted=before is not None and before.wanted)
+        self.prefetch(found.images)
+
     def is_reading(self, image: ImageRow) -> bool:
         """Whether a picture is on its way."""
         return key_of(image) in self._coming
+
+    def _is_known(self, image: ImageRow) -> bool:
+        """Whether a picture is here or on its way, for any thread."""
+        return image in self._cache or self.is_reading(image)
 
     def _read(self, image: ImageRow) -> _Coming | None:
         """Have an image read once, whoever asks; None where it is here."""
@@ -129,12 +185,7 @@ class ImageLoader(QObject):
         if self._cache.get(image) is not None:
             return None
         if key not in self._coming:
-
-            def failed(error: Exception) -> None:
-                if self._coming.pop(key).wanted:
-                    self.failed.emit(image.id, error)
-
-            done, early = partial(self._keep, image), partial(self._show_coarse, image)
+            done, failed, early = (partial(each, image) for each in (self._keep, self._fail, self._show_coarse))
             self._coming[key] = _Coming(self._start(image, load_unchanged, (), done, failed, early), wanted=False)
         return self._coming[key]
 
@@ -149,6 +200,10 @@ class ImageLoader(QObject):
         self._cache.put(image, picture)
         if self._coming.pop(key_of(image)).wanted:
             self.picture_loaded.emit(image.id, picture)
+
+    def _fail(self, image: ImageRow, error: Exception) -> None:
+        if self._coming.pop(key_of(image)).wanted:
+            self.failed.emit(image.id, error)
 
     def show_kept(self, image: ImageRow) -> None:
         """Show an image at once if it is still here, and then see whether its file is; or as much of it as has come."""
@@ -241,10 +296,20 @@ class ImageLoader(QObject):
         """Have ``function(image, settings, *args, progress, cancel)`` done by the reading child."""
 
         def work(progress: ProgressSink, cancel: CancelToken) -> Any:
-            session = self._handle.get()
-            return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
+            return self._run(image, function, args, progress, cancel)
 
         return self._reading.submit(work, done, failed, early)
+
+    def _run(
+        self,
+        image: ImageRow,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        progress: ProgressSink,
+        cancel: CancelToken,
+    ) -> Any:
+        session = self._handle.get()
+        return session.opener.run(function, image, session.settings, *args, progress=progress, cancel=cancel)
 
 
 def load_unchanged(image: ImageRow, settings: Settings, progress: ProgressSink, cancel: CancelToken) -> PictureData:

@@ -24,6 +24,10 @@ class PictureCache:
         self._pictures: OrderedDict[Key, PictureData] = OrderedDict()
         self._bytes = 0
 
+    def __contains__(self, image: ImageRow) -> bool:
+        """Whether the picture of an image is here; any thread may ask."""
+        return key_of(image) in self._pictures
+
     def get(self, image: ImageRow) -> PictureData | None:
         """The picture of an image, if it is here."""
         key = key_of(image)

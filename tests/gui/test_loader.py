@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from pytestqt.qtbot import QtBot
 
-from pathview.errors import ImageError
+from pathview.errors import ImageError, StoreError
 from pathview.gui.job_runner import JobRunner
 from pathview.gui.loader import ImageLoader
 from pathview.gui.picture_cache import PictureCache
@@ -133,3 +133,109 @@ def test_that_a_failure_is_told_where_the_picture_is_wanted(
     reader.go_on.release()
     loader.read_pictures([image(1)])
     qtbot.waitUntil(lambda: told.pictures == [1])
+
+
+def test_that_what_is_found_is_read_by_the_thread_that_found_it(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner
+) -> None:
+    told = Told(loader)
+    loader.read_found(lambda: [image(1), image(2)])
+    assert reader.begun.acquire(timeout=10)  # before the window's thread heard of it
+    qtbot.waitUntil(lambda: loader.is_reading(image(1)) and loader.is_reading(image(2)))
+    qtbot.waitUntil(lambda: any(coming.coarse is not None for coming in loader._coming.values()))
+    assert told.coarse == []
+
+    loader.drop(but=[image(1), image(2)])
+    loader.read_pictures([image(1), image(2)])
+    loader.show_kept(image(1))
+    assert told.coarse == [(1, "coarse 1")]
+    reader.go_on.release(2)
+    qtbot.waitUntil(lambda: not runner.busy)
+
+    assert told.pictures == [1, 2]
+    assert reader.read == [1, 2]
+
+
+def test_that_what_is_found_is_read_once_where_somebody_else_asked_before(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner
+) -> None:
+    told, search = Told(loader), threading.Event()
+
+    def find() -> list[ImageRow]:
+        assert search.wait(timeout=10)
+        return [image(1)]
+
+    loader.read_found(find)
+    loader.read_pictures([image(1)])
+    search.set()
+    reader.go_on.release()
+    qtbot.waitUntil(lambda: told.pictures == [1])
+
+    assert reader.read == [1]
+    loader.read_found(lambda: [image(1)])
+    qtbot.waitUntil(lambda: not runner.busy)
+    assert reader.read == [1]  # it is here
+
+
+def test_that_an_order_which_came_between_finding_and_hearing_of_it_is_not_read_twice(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner
+) -> None:
+    told = Told(loader)
+    loader.read_found(lambda: [image(1)])
+    assert reader.begun.acquire(timeout=10)
+    loader.read_pictures([image(1)])  # the window's thread has not heard yet that it is being read
+    qtbot.waitUntil(lambda: loader._finding is None)
+    reader.go_on.release(2)
+    qtbot.waitUntil(lambda: not runner.busy)
+
+    assert told.pictures == [1]
+    assert reader.read == [1]
+
+
+def test_that_what_is_found_of_a_case_that_was_left_is_not_read(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner
+) -> None:
+    search = threading.Event()
+
+    def find() -> list[ImageRow]:
+        assert search.wait(timeout=10)
+        return [image(1)]
+
+    loader.read_found(find)
+    loader.ignore()
+    loader.read_found(lambda: [image(2)])
+    search.set()
+    reader.go_on.release(2)
+    qtbot.waitUntil(lambda: not runner.busy)
+
+    assert reader.read == [2]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_that_a_failure_of_what_was_found_is_told_where_it_is_wanted(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner, wanted: bool
+) -> None:
+    told = Told(loader)
+    reader.error = ImageError("It has gone.")
+    loader.read_found(lambda: [image(1)])
+    qtbot.waitUntil(lambda: loader.is_reading(image(1)))
+    if wanted:
+        loader.read_pictures([image(1)])
+    reader.go_on.release()
+    qtbot.waitUntil(lambda: not runner.busy)
+
+    assert told.failures == (["It has gone."] if wanted else [])
+    assert not loader.is_reading(image(1))
+
+
+def test_that_nothing_is_told_where_nothing_can_be_found(
+    qtbot: QtBot, reader: Reader, loader: ImageLoader, runner: JobRunner
+) -> None:
+    def find() -> list[ImageRow]:
+        raise StoreError("There is no such case.")
+
+    told = Told(loader)
+    loader.read_found(find)
+    qtbot.waitUntil(lambda: not runner.busy)
+
+    assert (told.failures, told.pictures, reader.read) == ([], [], [])

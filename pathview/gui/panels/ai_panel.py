@@ -229,7 +229,9 @@ class AiPanel(QWidget):
         if busy:
             words, key = "Analysing ..." if result is None else "Analysing again ...", None
         self._label.setText(words)
-        self._label.setStyleSheet(f"color: {label_color(self._theme, key)}")
+        style = f"color: {label_color(self._theme, key)}"
+        if style != self._label.styleSheet():
+            self._label.setStyleSheet(style)
         self._nothing.setVisible(not has_image)
         self.choice.setVisible(has_image)
         self._score.setVisible(analysed)
@@ -237,8 +239,8 @@ class AiPanel(QWidget):
         self._mask_group.setVisible(analysed)
         self._heat_group.setVisible(analysed)
         self._source.setVisible(analysed)
-        self._caution.hide()
-        self._stages.hide()
+        self._caution.setVisible(result is not None and analysed and bool(result.caution))
+        self._stages.setVisible(result is not None and analysed and bool(result.stages))
         self._analyse.setText("Analyse with this model  (A)" if other else "Analyse this case  (A)")
         settled = not other and (analysed or _lacks_pixel_size(result))
         self._analyse.setVisible(has_image and not busy and not settled)
@@ -250,14 +252,12 @@ class AiPanel(QWidget):
         self._score.setText(f"<b>{score_words(result.score or 0.0)}</b> &nbsp;{result.score_name}")
         self._band.show_result(result)
         self._stages.setText("\n".join(_stage_words(stage) for stage in result.stages))
-        self._stages.setVisible(bool(result.stages))
         weights = str(result.provenance.get("weights_sha256", ""))[:8]
         runtime = result.provenance.get("runtime", "")
         stride = result.provenance.get("settings", {}).get("stride")
         fine = f", a field every {stride} pixels" if stride else ""
         self._source.setText(f"{result.recipe}, weights {weights}, {runtime}{fine}")
         self._caution.setText(result.caution)
-        self._caution.setVisible(bool(result.caution))
         self._show_layers(result)
 
     def _forget(self) -> None:
