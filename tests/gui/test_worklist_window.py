@@ -224,8 +224,10 @@ def test_that_what_is_opened_is_shown_in_its_own_list(qtbot, listed, tmp_path: P
 
 
 def test_that_cases_are_assigned_and_moved(qtbot, listed, monkeypatch) -> None:
+    qtbot.waitUntil(lambda: listed.worklist.model.row_of(1) is not None)
     listed.worklist.choose(1)
     idle(qtbot, listed)
+    qtbot.waitUntil(lambda: bool(listed.worklist.selected()[0]))
     listed.actions_by_id["assign_me"].trigger()
     idle(qtbot, listed)
     assert listed.banner.text == "1 case assigned to you."

@@ -51,6 +51,7 @@ class WorklistPanel(QWidget):
         super().__init__()
         self.setObjectName("panel")
         self.model = WorklistModel(self.more_wanted.emit)
+        self.model.setParent(self)  # its timer asks no panel that is gone
         self._delegate = CaseDelegate(theme)
         self.filters = FilterBar()
         self.list = _CaseList()
